@@ -1,0 +1,1 @@
+//! DHCPv4 client (RFC 2131): wire, machine, driver.

@@ -1,0 +1,4 @@
+//! Network: kernel configuration over netlink ([`netlink`]), DHCPv4 ([`dhcp4`]), leases and DNS.
+
+pub mod dhcp4;
+pub mod netlink;

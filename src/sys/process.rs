@@ -1,0 +1,99 @@
+//! fork, exec and the descriptor hygiene around them. Invariant: this process has one thread whenever
+//! [`fork`] is called, so the child may use the whole library.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::unistd::{ForkResult, Pid};
+
+/// Which side of a fork this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fork {
+    /// The caller goes on; this is its child.
+    Parent(Pid),
+    /// The new process.
+    Child,
+}
+
+/// fork(2). Errors: EAGAIN, ENOMEM (try again later).
+pub fn fork() -> Result<Fork, Errno> {
+    // SAFETY: the process is single-threaded (the module's invariant), so no lock can be held by a
+    // thread that does not exist in the child.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Parent { child } => Ok(Fork::Parent(child)),
+        ForkResult::Child => Ok(Fork::Child),
+    }
+}
+
+/// Leaves a forked child at once: no destructors, no exit handlers, nothing flushed.
+pub fn exit_now(status: u8) -> ! {
+    // SAFETY: _exit(2) has no preconditions.
+    unsafe { libc::_exit(i32::from(status)) }
+}
+
+/// execveat(2) on an open file (`AT_EMPTY_PATH`): needs no path. Returns only on failure.
+pub fn exec_fd(file: BorrowedFd<'_>, argv: &[CString], envp: &[CString]) -> Errno {
+    let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
+        strings
+            .iter()
+            .map(|s| s.as_ptr())
+            .chain([std::ptr::null()])
+            .collect()
+    };
+    let (argv, envp) = (pointers(argv), pointers(envp));
+    // SAFETY: both arrays are NULL-terminated and outlive the call, as do the strings they point to.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            argv.as_ptr(),
+            envp.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        );
+    }
+    Errno::last()
+}
+
+/// Opens this process's own executable, close-on-exec: by the path that the kernel started it from
+/// (auxiliary vector, needs no `/proc`), else `/proc/self/exe`.
+pub fn own_executable() -> Result<OwnedFd, Errno> {
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    // SAFETY: AT_EXECFN is zero or a NUL-terminated string that lives as long as the process.
+    let path = unsafe {
+        let address = libc::getauxval(libc::AT_EXECFN) as *const libc::c_char;
+        if address.is_null() {
+            c""
+        } else {
+            CStr::from_ptr(address)
+        }
+    };
+    open(c"/proc/self/exe", flags, Mode::empty()).or_else(|_| open(path, flags, Mode::empty()))
+}
+
+/// Closes every descriptor from `first` on: close_range(2).
+pub fn close_from(first: RawFd) {
+    // SAFETY: closing descriptors is memory-safe; callers do this in a child that is about to exec.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
+    if done < 0 {
+        for fd in first..1024 {
+            // SAFETY: as above.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
+/// dup2(2) onto a number that the caller does not own as a value (0, 1, 2 or one a script named).
+pub fn dup_onto(from: RawFd, onto: RawFd) -> Result<(), Errno> {
+    // SAFETY: dup2 has no memory effects; errors are returned.
+    Errno::result(unsafe { libc::dup2(from, onto) }).map(drop)
+}
+
+/// close(2) of a number that a script named.
+pub fn close_number(fd: RawFd) -> Result<(), Errno> {
+    // SAFETY: only numbers that a script opened through a redirection reach this.
+    Errno::result(unsafe { libc::close(fd) }).map(drop)
+}

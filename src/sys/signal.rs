@@ -1,0 +1,98 @@
+//! Signal dispositions of the shell roles and of children. PID 1 itself takes no handler but reads a
+//! signalfd. Invariant: the only thing a handler does is to set a flag.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::errno::Errno;
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask,
+};
+
+use crate::failure::Failure;
+use crate::time::Instant;
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn on_interrupt(_signal: libc::c_int) {
+    INTERRUPTED.store(true, Ordering::Relaxed);
+}
+
+/// Makes Ctrl-C (SIGINT) set the flag that [`interrupted`] reads and end blocking calls with EINTR.
+pub fn catch_interrupt() -> Result<(), Errno> {
+    let action = SigAction::new(
+        SigHandler::Handler(on_interrupt),
+        SaFlags::empty(),
+        SigSet::empty(),
+    );
+    // SAFETY: the handler only stores to an atomic.
+    unsafe { sigaction(Signal::SIGINT, &action) }.map(drop)
+}
+
+/// Whether Ctrl-C came since [`clear_interrupt`].
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Forgets an earlier Ctrl-C; the shell does so before each command of the prompt.
+pub fn clear_interrupt() {
+    INTERRUPTED.store(false, Ordering::Relaxed);
+}
+
+/// Ends a built-in with status 130 if Ctrl-C came.
+pub fn check_interrupt() -> Result<(), Failure> {
+    if interrupted() {
+        Err(Failure::interrupted())
+    } else {
+        Ok(())
+    }
+}
+
+/// Ignores a signal in this process.
+pub fn ignore(signal: Signal) -> Result<(), Errno> {
+    set(signal, SigHandler::SigIgn)
+}
+
+/// Gives a signal its default action in this process.
+pub fn default(signal: Signal) -> Result<(), Errno> {
+    set(signal, SigHandler::SigDfl)
+}
+
+fn set(signal: Signal, handler: SigHandler) -> Result<(), Errno> {
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: SIG_IGN and SIG_DFL run no code of ours.
+    unsafe { sigaction(signal, &action) }.map(drop)
+}
+
+/// What every child needs before exec: all dispositions default, nothing blocked.
+pub fn reset_for_child() {
+    for signal in Signal::iterator() {
+        // SIGKILL and SIGSTOP refuse; that is what they are for.
+        let _ = default(signal);
+    }
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+}
+
+/// Sleeps until `deadline` (`None`: for ever). Ctrl-C ends it at once with [`Failure::interrupted`].
+pub fn sleep_until(deadline: Option<Instant>) -> Result<(), Failure> {
+    use nix::poll::ppoll;
+    // Blocked between the check and the sleep, so that no Ctrl-C falls into the gap.
+    let mut interrupt = SigSet::empty();
+    interrupt.add(Signal::SIGINT);
+    let mut before = SigSet::empty();
+    let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&interrupt), Some(&mut before));
+    let slept = loop {
+        if interrupted() {
+            break Err(Failure::interrupted());
+        }
+        let left = deadline.map(|deadline| deadline.since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            break Ok(());
+        }
+        match ppoll(&mut [], left.map(Into::into), Some(before)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => break Err(Failure::errno("sleep", errno)),
+        }
+    };
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
+    slept
+}

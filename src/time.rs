@@ -1,0 +1,112 @@
+//! Time since boot. Machines never read a clock: they are handed an [`Instant`], so that tests hand
+//! them any. Invariant: only `CLOCK_BOOTTIME` is read here; the wall clock jumps at boot.
+
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+
+/// A moment, as the time since the machine was started (`CLOCK_BOOTTIME`, includes suspend).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Instant(Duration);
+
+impl Instant {
+    /// The beginning of time: the boot itself.
+    pub const BOOT: Self = Self(Duration::ZERO);
+
+    /// Now, from `CLOCK_BOOTTIME` (`CLOCK_MONOTONIC` where the kernel lacks it).
+    pub fn now() -> Self {
+        let read = clock_gettime(ClockId::CLOCK_BOOTTIME)
+            .or_else(|_| clock_gettime(ClockId::CLOCK_MONOTONIC));
+        read.map(|time| Self(time.into())).unwrap_or(Self::BOOT)
+    }
+
+    /// The moment `since_boot` after the boot.
+    pub const fn from_boot(since_boot: Duration) -> Self {
+        Self(since_boot)
+    }
+
+    /// How long after the boot this is.
+    pub const fn since_boot(self) -> Duration {
+        self.0
+    }
+
+    /// How long after `earlier` this is; zero if it is before.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+    fn add(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by))
+    }
+}
+
+impl Sub<Duration> for Instant {
+    type Output = Self;
+    fn sub(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(by))
+    }
+}
+
+/// Reads a duration as people write it: `5`, `0.25`, `1.5s`, `200ms`, `2m`, `1h`, `1d`; a bare number
+/// is seconds, as in sleep(1).
+///
+/// Errors name the text and what was expected.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let split = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let scale = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => {
+            return Err(format!(
+                "'{text}' is not a time: unknown unit '{unit}' (ms, s, m, h, d)"
+            ));
+        }
+    };
+    let bad = || format!("'{text}' is not a time: expected a number such as 5, 0.5 or 200ms");
+    let seconds: f64 = number.parse().map_err(|_| bad())?;
+    Duration::try_from_secs_f64(seconds * scale).map_err(|_| bad())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_as_people_write_them() {
+        for (text, millis) in [
+            ("5", 5000),
+            ("0.25", 250),
+            ("1.5s", 1500),
+            ("200ms", 200),
+            ("2m", 120_000),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_millis(millis)),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "s",
+            "-1",
+            "1 s",
+            "1w",
+            "1e3",
+            "..",
+            "99999999999999999999999d",
+        ] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+}
