@@ -1,9 +1,11 @@
 //! The language: a subset of POSIX sh with settings, positions in every error, and the control words
 //! that a boot needs. `docs/architecture.md` describes the stages lexer → parser → expand → interp.
 
+pub mod arith;
 pub mod ast;
 pub mod error;
 pub mod parser;
+pub mod pattern;
 pub mod settings;
 pub mod source;
 
