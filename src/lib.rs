@@ -6,6 +6,7 @@
 pub mod cmd;
 pub mod console;
 pub mod failure;
+pub mod json;
 pub mod net;
 pub mod paths;
 pub mod role;

@@ -1,0 +1,5 @@
+//! Network tests in namespaces of their own. They need root and iproute2; `INITSH_SKIP_NET=1` skips
+//! them, anything else that is lacking fails them.
+
+mod netlink;
+mod support;
