@@ -1,1 +1,75 @@
-//! role
+//! The roles that the one binary plays, and how one is chosen: from the PID and the arguments alone.
+//! Invariant: only the first process of a machine or of a PID namespace becomes `pid1`.
+
+pub mod boot;
+pub mod pid1;
+pub mod shell;
+
+use std::ffi::OsString;
+
+use nix::sys::signal::Signal;
+
+use crate::sys::{entry, power, signal};
+
+/// A role, and the arguments that are left for it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The machine's first process; the kernel's leftover words are not for us.
+    Machine,
+    /// `--pid1`: the first process of a PID namespace, for tests.
+    Namespace(Vec<OsString>),
+    /// `--boot`: the child of PID 1 that runs the boot script and the shell.
+    Boot(Vec<OsString>),
+    /// Anything else: a script, `-c`, a built-in, the prompt.
+    Shell(Vec<OsString>),
+}
+
+/// Plays the role that `args` (program name first) and the PID ask for; the exit status.
+pub fn start(args: Vec<OsString>) -> u8 {
+    let role = choose(args, power::is_machine());
+    if !matches!(role, Role::Machine | Role::Namespace(_)) {
+        entry::secure_standard_fds();
+        // Built-ins report EPIPE; children get the default back.
+        let _ = signal::ignore(Signal::SIGPIPE);
+    }
+    match role {
+        Role::Machine => pid1::machine(),
+        Role::Namespace(args) => pid1::namespace(args),
+        Role::Boot(args) => boot::run(args),
+        Role::Shell(args) => shell::run(args),
+    }
+}
+
+fn choose(args: Vec<OsString>, machine: bool) -> Role {
+    if machine {
+        return Role::Machine;
+    }
+    let mut rest = args.into_iter().skip(1).peekable();
+    match rest.peek().and_then(|first| first.to_str()) {
+        Some("--pid1") => Role::Namespace(rest.skip(1).collect()),
+        Some("--boot") => Role::Boot(rest.skip(1).collect()),
+        _ => Role::Shell(rest.collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<OsString> {
+        text.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn chosen_from_pid_and_arguments() {
+        assert_eq!(choose(words("/init quiet --boot"), true), Role::Machine);
+        assert_eq!(choose(vec![], false), Role::Shell(vec![]));
+        let shell = Role::Shell(words("-c true"));
+        assert_eq!(choose(words("initsh -c true"), false), shell);
+        let boot = Role::Boot(words("--again --control-fd=5"));
+        let called = words("initsh --boot --again --control-fd=5");
+        assert_eq!(choose(called, false), boot);
+        let namespace = Role::Namespace(words("-- sh"));
+        assert_eq!(choose(words("initsh --pid1 -- sh"), false), namespace);
+    }
+}
