@@ -1,4 +1,5 @@
 //! Network: kernel configuration over netlink ([`netlink`]), DHCPv4 ([`dhcp4`]), leases and DNS.
 
+pub mod address;
 pub mod dhcp4;
 pub mod netlink;

@@ -1,9 +1,26 @@
-//! Routes: RTM_GETROUTE, RTM_NEWROUTE, RTM_DELROUTE.
+//! Routes: RTM_GETROUTE, RTM_NEWROUTE, RTM_DELROUTE (rtnetlink(7)). Invariant: only unicast routes of
+//! the main table are listed, added or removed.
 
 use std::net::IpAddr;
 
-use super::socket::Socket;
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::route::{RouteFlags, RouteHeader, RouteType};
+use nix::errno::Errno;
+
+use super::link::name_of;
+use super::socket::{Refusal, Socket};
+use super::wire::{Request, attributes, u16_at, u32_at};
 use crate::failure::Failure;
+use crate::net::address::{from_octets, octets};
+
+/// `struct rtmsg`.
+const FIXED: usize = 12;
+/// `struct rtnexthop`.
+const NEXT_HOP: usize = 8;
+/// RTNH_F_ONLINK (linux/rtnetlink.h).
+const ONLINK: u32 = 4;
+/// RTPROT_BOOT: the protocol of routes that a person or a script adds.
+pub const BOOT: u8 = libc::RTPROT_BOOT;
 
 /// One route of the main table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,17 +43,212 @@ pub struct Route {
     pub protocol: u8,
 }
 
-/// Every unicast route of the main table.
-pub fn list(_socket: &mut Socket) -> Result<Vec<Route>, Failure> {
-    Err(Failure::new("not built yet"))
+/// Every unicast route of the main table, IPv4 before IPv6. A route with several next hops is
+/// listed once for each.
+pub fn list(socket: &mut Socket) -> Result<Vec<Route>, Failure> {
+    let mut routes = Vec::new();
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let header = RouteHeader {
+            address_family: family,
+            ..RouteHeader::default()
+        };
+        let request = Request::new(libc::RTM_GETROUTE, libc::NLM_F_DUMP, &header);
+        match socket.dump(&request, parse) {
+            Ok(found) => routes.extend(found),
+            // A kernel without IPv6.
+            Err(Refusal {
+                errno: Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT,
+                ..
+            }) => {}
+            Err(refusal) => return Err(refusal.failure("list the routes")),
+        }
+    }
+    Ok(routes)
+}
+
+/// Adds a route. Errors: EEXIST where there is one with the same destination and metric.
+pub fn add(socket: &mut Socket, route: &Route) -> Result<(), Failure> {
+    put(socket, route, libc::NLM_F_CREATE | libc::NLM_F_EXCL)
 }
 
 /// Adds a route, or replaces the one with the same destination and metric.
-pub fn replace(_socket: &mut Socket, _route: &Route) -> Result<(), Failure> {
-    Err(Failure::new("not built yet"))
+pub fn replace(socket: &mut Socket, route: &Route) -> Result<(), Failure> {
+    put(socket, route, libc::NLM_F_CREATE | libc::NLM_F_REPLACE)
 }
 
 /// Removes a route. Errors: ESRCH where it is not there.
-pub fn remove(_socket: &mut Socket, _route: &Route) -> Result<(), Failure> {
-    Err(Failure::new("not built yet"))
+pub fn remove(socket: &mut Socket, route: &Route) -> Result<(), Failure> {
+    let removed = socket.acknowledged(request(libc::RTM_DELROUTE, 0, route));
+    removed.map_err(|refusal| explain(refusal, "remove", route))
+}
+
+fn put(socket: &mut Socket, route: &Route, flags: i32) -> Result<(), Failure> {
+    let added = socket.acknowledged(request(libc::RTM_NEWROUTE, flags, route));
+    added.map_err(|refusal| explain(refusal, "add", route))
+}
+
+/// The message that adds or removes a route.
+pub(super) fn request(kind: u16, flags: i32, route: &Route) -> Request {
+    let removal = kind == libc::RTM_DELROUTE;
+    let scope = match route.gateway {
+        // To remove: whatever its scope.
+        _ if removal => libc::RT_SCOPE_NOWHERE,
+        None if route.destination.is_ipv4() => libc::RT_SCOPE_LINK,
+        _ => libc::RT_SCOPE_UNIVERSE,
+    };
+    // To remove: whatever type and protocol, unless a protocol was given.
+    let unicast = if removal {
+        libc::RTN_UNSPEC
+    } else {
+        libc::RTN_UNICAST
+    };
+    let header = RouteHeader {
+        address_family: AddressFamily::from(route.destination),
+        destination_prefix_length: route.prefix,
+        table: RouteHeader::RT_TABLE_MAIN,
+        protocol: route.protocol.into(),
+        scope: scope.into(),
+        kind: RouteType::from(unicast),
+        flags: RouteFlags::from_bits_retain(if route.onlink { ONLINK } else { 0 }),
+        ..RouteHeader::default()
+    };
+    let mut request = Request::new(kind, flags | libc::NLM_F_ACK, &header);
+    if route.prefix > 0 {
+        request.put(libc::RTA_DST, &octets(route.destination));
+    }
+    match route.gateway {
+        Some(gateway) if gateway.is_ipv4() == route.destination.is_ipv4() => {
+            request.put(libc::RTA_GATEWAY, &octets(gateway));
+        }
+        Some(gateway) => {
+            request.put(libc::RTA_VIA, &via(gateway));
+        }
+        None => {}
+    }
+    if let Some(index) = route.index {
+        request.put_u32(libc::RTA_OIF, index);
+    }
+    if let Some(metric) = route.metric {
+        request.put_u32(libc::RTA_PRIORITY, metric);
+    }
+    if let Some(source) = route.source {
+        request.put(libc::RTA_PREFSRC, &octets(source));
+    }
+    request
+}
+
+/// `struct rtvia`: a gateway of the other address family (RFC 5549).
+fn via(gateway: IpAddr) -> Vec<u8> {
+    let family = match gateway {
+        IpAddr::V4(_) => libc::AF_INET,
+        IpAddr::V6(_) => libc::AF_INET6,
+    };
+    let mut value = (family as u16).to_ne_bytes().to_vec();
+    value.extend(octets(gateway));
+    value
+}
+
+/// `default`, or `10.0.0.0/8`.
+pub fn show_destination(route: &Route) -> String {
+    if route.prefix == 0 && route.destination.is_unspecified() {
+        return "default".to_owned();
+    }
+    format!("{}/{}", route.destination, route.prefix)
+}
+
+fn explain(refusal: Refusal, verb: &str, route: &Route) -> Failure {
+    let errno = refusal.errno;
+    let mut what = format!("{verb} the route {}", show_destination(route));
+    if let Some(gateway) = route.gateway {
+        what.push_str(&format!(" via {gateway}"));
+    }
+    if let Some(index) = route.index {
+        what.push_str(&format!(" dev {}", name_of(index)));
+    }
+    let failure = refusal.failure(what);
+    match errno {
+        Errno::EEXIST => {
+            failure.with_hint("there is such a route already; give another metric, or replace it")
+        }
+        Errno::ENETUNREACH | Errno::EHOSTUNREACH if route.gateway.is_some() => failure.with_hint(
+            "no link has an address on the gateway's network; add one, or say 'dev IF onlink'",
+        ),
+        Errno::ENETDOWN => failure.with_hint("the link is down; set it up first"),
+        Errno::ESRCH => failure.with_hint("no such route; 'route' lists them"),
+        Errno::EINVAL => failure.with_hint("is the destination a network, without host bits?"),
+        _ => failure,
+    }
+}
+
+/// Reads one RTM_NEWROUTE; others than unicast routes of the main table are skipped.
+pub(super) fn parse(body: &[u8], found: &mut Vec<Route>) {
+    // Cloned routes (RTM_F_CLONED, 0x200) are the IPv6 cache of old kernels.
+    let &[family, prefix, _, _, table, protocol, _, kind, ..] = body else {
+        return;
+    };
+    let (Some(flags), Some(rest)) = (u32_at(body, 8), body.get(FIXED..)) else {
+        return;
+    };
+    let unspecified = match i32::from(family) {
+        libc::AF_INET => IpAddr::from([0; 4]),
+        libc::AF_INET6 => IpAddr::from([0; 16]),
+        _ => return,
+    };
+    let longest = if unspecified.is_ipv4() { 32 } else { 128 };
+    if table != libc::RT_TABLE_MAIN || kind != libc::RTN_UNICAST || flags & 0x200 != 0 {
+        return;
+    }
+    let mut route = Route {
+        destination: unspecified,
+        prefix: prefix.min(longest),
+        gateway: None,
+        index: None,
+        metric: None,
+        source: None,
+        onlink: flags & ONLINK != 0,
+        protocol,
+    };
+    let mut hops: &[u8] = &[];
+    for (kind, value) in attributes(rest) {
+        match kind {
+            libc::RTA_DST => route.destination = from_octets(value).unwrap_or(unspecified),
+            libc::RTA_PRIORITY => route.metric = u32_at(value, 0),
+            libc::RTA_PREFSRC => route.source = from_octets(value),
+            libc::RTA_MULTIPATH => hops = value,
+            _ => read_hop(&mut route, kind, value),
+        }
+    }
+    if hops.is_empty() {
+        found.push(route);
+    } else {
+        read_hops(&route, hops, found);
+    }
+}
+
+/// What a route and each of its next hops may say.
+fn read_hop(route: &mut Route, kind: u16, value: &[u8]) {
+    match kind {
+        libc::RTA_GATEWAY => route.gateway = from_octets(value),
+        libc::RTA_VIA => route.gateway = value.get(2..).and_then(from_octets),
+        libc::RTA_OIF => route.index = u32_at(value, 0),
+        _ => {}
+    }
+}
+
+/// RTA_MULTIPATH: `struct rtnexthop` (length, flags, weight, index), each with its attributes.
+fn read_hops(route: &Route, mut hops: &[u8], found: &mut Vec<Route>) {
+    while let (Some(length), Some(index)) = (u16_at(hops, 0), u32_at(hops, 4)) {
+        let length = usize::from(length);
+        let Some(inner) = hops.get(NEXT_HOP..length) else {
+            return;
+        };
+        let mut hop = route.clone();
+        hop.index = Some(index);
+        hop.onlink |= hops[2] & ONLINK as u8 != 0;
+        for (kind, value) in attributes(inner) {
+            read_hop(&mut hop, kind, value);
+        }
+        found.push(hop);
+        hops = hops.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
 }
