@@ -345,8 +345,9 @@ pub fn remove(socket: &mut Socket, name: &str) -> Result<(), Failure> {
 /// The interface's name for a message; `link 7` where there is none of that index.
 pub fn name_of(index: u32) -> String {
     match nix::net::if_::if_indextoname(index) {
-        Ok(name) => name.to_string_lossy().into_owned(),
-        Err(_) => format!("link {index}"),
+        // nix 0.31 gives an empty name for an index that is not there.
+        Ok(name) if !name.is_empty() => name.to_string_lossy().into_owned(),
+        _ => format!("link {index}"),
     }
 }
 
