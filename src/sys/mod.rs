@@ -1,7 +1,9 @@
 //! The only `unsafe` of the project: thin, safe wrappers of system calls that `nix` lacks or marks
 //! unsafe. Each file is one subject; each `unsafe` block says why it is sound.
 
+pub mod alarm;
 pub mod entry;
 pub mod power;
 pub mod process;
 pub mod signal;
+pub mod tty;
