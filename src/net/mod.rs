@@ -2,4 +2,9 @@
 
 pub mod address;
 pub mod dhcp4;
+pub mod driver;
+pub mod lease;
 pub mod netlink;
+pub mod resolv;
+pub mod settings;
+pub mod store;
