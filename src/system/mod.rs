@@ -1,1 +1,5 @@
-//! system
+//! The machine below the scripts: mounts, modules, devices, processes, the kernel's command line and
+//! log. Invariant: nothing here prints; it returns values and [`crate::failure::Failure`]s.
+
+pub mod cmdline;
+pub mod params;
