@@ -1,12 +1,49 @@
-//! The control socket as a client sees it: the only way in which other roles talk to PID 1.
+//! The control socket as a client sees it: the only way in which other roles talk to PID 1. Invariant:
+//! every wait has a limit and is ended by Ctrl-C.
+//!
+//! The boot role and what it forks hand PID 1 one end of a new socketpair through the end of a
+//! socketpair that they inherit ("the doorbell"): it works before `/run` exists, and as nobody answers
+//! on the doorbell itself, processes that share it cannot get each other's replies. Everybody else
+//! connects to `$INITSH_RUN/control`.
 
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+
+use super::exits::Ended;
+use super::protocol::{MAX_MESSAGE, Power, Reply, Request, Status, Target, Until, VERSION};
 use super::spec::ServiceSpec;
-use crate::failure::Failure;
+use crate::failure::{Doing, Failure};
+use crate::paths::run_dir;
+use crate::sys::child::Exit;
+use crate::sys::{process, seqpacket, signal};
+use crate::time::Instant;
+
+/// How long PID 1 may take over an answer that needs no waiting.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long PID 1 waits for a program to be executed before it answers anyway.
+const EXECUTED: Duration = Duration::from_secs(5);
+
+static DOORBELL: AtomicI32 = AtomicI32::new(-1);
+
+/// Tells this process, and those that it forks, the descriptor of the doorbell (`--control-fd`). It is
+/// made close-on-exec: programs connect by path.
+pub fn set_inherited(fd: RawFd) -> Result<(), Errno> {
+    process::set_cloexec(fd, true)?;
+    DOORBELL.store(fd, Ordering::Relaxed);
+    Ok(())
+}
 
 /// A connection to PID 1.
-pub struct Client {}
+#[derive(Debug)]
+pub struct Client {
+    socket: OwnedFd,
+}
 
 /// One service as `services` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +56,33 @@ pub struct ServiceInfo {
     pub reason: String,
     /// Its process, if there is one.
     pub pid: Option<i32>,
+    /// How its last process ended, if one has.
+    pub exit: Option<Exit>,
+    /// How many processes it has had.
+    pub starts: u32,
+    /// Since when it is in this state.
+    pub since: Instant,
+}
+
+impl From<Status> for ServiceInfo {
+    fn from(status: Status) -> Self {
+        Self {
+            name: status.name,
+            state: status.state,
+            reason: status.reason,
+            pid: status.pid,
+            exit: status.exit,
+            starts: status.starts,
+            since: status.since,
+        }
+    }
+}
+
+impl ServiceInfo {
+    /// Whether it is at work or will be: neither `Stopped` nor `Failed`.
+    pub fn is_live(&self) -> bool {
+        !matches!(self.state.as_str(), "Stopped" | "Failed")
+    }
 }
 
 impl Client {
@@ -27,28 +91,181 @@ impl Client {
     ///
     /// Errors: there is one, but it refuses or does not answer.
     pub fn connect() -> Result<Option<Self>, Failure> {
-        Ok(None)
+        if let Some(client) = Self::ring() {
+            return Ok(Some(client));
+        }
+        Self::connect_to(&run_dir().join("control"))
     }
 
-    /// Hands PID 1 a service and has it started; its process's pid.
+    /// Connects, or fails as a command does that makes no sense without PID 1.
+    pub fn required() -> Result<Self, Failure> {
+        Self::connect()?.ok_or_else(|| {
+            let path = run_dir().join("control");
+            Failure::new(format!(
+                "no initsh is PID 1 here (no control socket at {})",
+                path.display()
+            ))
+        })
+    }
+
+    /// Connects to the socket at `path`; `None` where nobody listens.
     ///
-    /// Errors: the name is taken, the program cannot be executed.
-    pub fn spawn(&mut self, _spec: &ServiceSpec) -> Result<ServiceInfo, Failure> {
-        Err(Failure::new("no PID 1 to ask"))
+    /// Errors: not permitted, or its queue stays full.
+    pub fn connect_to(path: &Path) -> Result<Option<Self>, Failure> {
+        use Errno::{ECONNREFUSED, ENOENT, ENOTDIR, EPROTOTYPE};
+        match seqpacket::connect(path, 10) {
+            Ok(socket) => Ok(Some(Self { socket })),
+            Err(ENOENT | ENOTDIR | ECONNREFUSED | EPROTOTYPE) => Ok(None),
+            Err(errno) => Err(Failure::errno(
+                format!("connect to PID 1 at {}", path.display()),
+                errno,
+            )),
+        }
+    }
+
+    /// Hands PID 1 one end of a new socketpair; `None` without a doorbell or when nobody hears it.
+    fn ring() -> Option<Self> {
+        let doorbell = process::borrow_number(DOORBELL.load(Ordering::Relaxed))?;
+        let (ours, theirs) = seqpacket::pair().ok()?;
+        seqpacket::send_descriptor(doorbell, VERSION, theirs.as_fd()).ok()?;
+        Some(Self { socket: ours })
+    }
+
+    /// Hands PID 1 a service and has it started; the service once its program is executed.
+    ///
+    /// Errors: the name is taken, the program cannot be executed (status 126 or 127).
+    pub fn spawn(&mut self, spec: &ServiceSpec) -> Result<ServiceInfo, Failure> {
+        let request = Request::Spawn(Box::new(spec.clone()));
+        self.service(&request, EXECUTED, "start the service")
     }
 
     /// Waits until the service is ready, has failed, or the time is over; its state then.
-    pub fn wait_ready(&mut self, _name: &str, _timeout: Duration) -> Result<ServiceInfo, Failure> {
-        Err(Failure::new("no PID 1 to ask"))
+    pub fn wait_ready(&mut self, name: &str, timeout: Duration) -> Result<ServiceInfo, Failure> {
+        let target = Target::Name(name.to_owned());
+        let request = Request::Wait(target, Until::Ready, timeout);
+        self.service(&request, timeout, "wait for the service")
     }
 
-    /// Stops a service and waits until its process is gone, `timeout` at most.
-    pub fn stop(&mut self, _name: &str, _timeout: Duration) -> Result<(), Failure> {
-        Err(Failure::new("no PID 1 to ask"))
+    /// Stops a service and waits until its process is gone, `timeout` at most. It is asked to end
+    /// (SIGTERM) and killed when three quarters of that time are over.
+    pub fn stop(&mut self, name: &str, timeout: Duration) -> Result<(), Failure> {
+        let request = Request::Stop(name.to_owned(), timeout * 3 / 4, timeout);
+        match self.ask(&request, timeout)? {
+            Reply::Service(_) | Reply::Done => Ok(()),
+            Reply::TimedOut => Err(Failure::new(format!("stop {name}: still not gone"))),
+            other => Err(refused(other, "stop the service")),
+        }
+    }
+
+    /// Waits until a service or process has ended; how, or `None` when the time is over.
+    ///
+    /// Errors: no such service; not a child of PID 1; the service never had a process.
+    pub fn wait_end(
+        &mut self,
+        target: Target,
+        until: Until,
+        timeout: Option<Duration>,
+    ) -> Result<Option<Exit>, Failure> {
+        let timeout = timeout.unwrap_or(Duration::from_millis(u64::MAX));
+        let request = Request::Wait(target, until, timeout);
+        match self.ask(&request, timeout)? {
+            Reply::Ended(exit) => Ok(Some(exit)),
+            Reply::TimedOut => Ok(None),
+            other => Err(refused(other, "wait for the end")),
+        }
     }
 
     /// Every service, sorted by name.
     pub fn services(&mut self) -> Result<Vec<ServiceInfo>, Failure> {
-        Ok(Vec::new())
+        let mut all: Vec<ServiceInfo> = Vec::new();
+        loop {
+            let after = all.last().map(|last| last.name.clone()).unwrap_or_default();
+            match self.ask(&Request::List(after), Duration::ZERO)? {
+                Reply::Services(list, more) => {
+                    let more = more && !list.is_empty();
+                    all.extend(list.into_iter().map(ServiceInfo::from));
+                    if !more {
+                        return Ok(all);
+                    }
+                }
+                other => return Err(refused(other, "list the services")),
+            }
+        }
+    }
+
+    /// The exits that nobody has asked for yet, oldest first, and how many were forgotten.
+    pub fn exits(&mut self) -> Result<(Vec<Ended>, u64), Failure> {
+        let (mut all, mut forgotten) = (Vec::new(), 0);
+        loop {
+            match self.ask(&Request::Exits, Duration::ZERO)? {
+                Reply::Exits(list, lost, more) => {
+                    let more = more && !list.is_empty();
+                    forgotten += lost;
+                    all.extend(list);
+                    if !more {
+                        return Ok((all, forgotten));
+                    }
+                }
+                other => return Err(refused(other, "list the exits")),
+            }
+        }
+    }
+
+    /// Has PID 1 end the machine. Returns as soon as it has begun; the caller is going to be ended.
+    pub fn power(&mut self, power: Power) -> Result<(), Failure> {
+        match self.ask(&Request::Power(power), Duration::ZERO)? {
+            Reply::Done => Ok(()),
+            other => Err(refused(other, "end the machine")),
+        }
+    }
+
+    fn service(
+        &mut self,
+        request: &Request,
+        wait: Duration,
+        doing: &str,
+    ) -> Result<ServiceInfo, Failure> {
+        match self.ask(request, wait)? {
+            Reply::Service(status) => Ok(status.into()),
+            other => Err(refused(other, doing)),
+        }
+    }
+
+    /// One request, one reply, for which PID 1 may take `wait` and our patience.
+    fn ask(&mut self, request: &Request, wait: Duration) -> Result<Reply, Failure> {
+        let message = request.encode();
+        if message.len() > MAX_MESSAGE {
+            return Err(Failure::new(format!(
+                "arguments and environment are {} bytes long; PID 1 takes {MAX_MESSAGE}",
+                message.len()
+            )));
+        }
+        let socket = self.socket.as_fd();
+        let deadline = Instant::now() + wait + PATIENCE;
+        wait_for(socket, PollFlags::POLLOUT, deadline)?;
+        seqpacket::send_message(socket, &message).doing(|| "ask PID 1")?;
+        wait_for(socket, PollFlags::POLLIN, deadline)?;
+        let reply = seqpacket::receive_message(socket, MAX_MESSAGE).doing(|| "hear PID 1")?;
+        let reply = reply.ok_or_else(|| Failure::new("PID 1 closed the connection"))?;
+        Reply::decode(&reply)
+            .map_err(|why| Failure::new(format!("PID 1 answered nonsense ({why:?})")))
+    }
+}
+
+fn wait_for(socket: BorrowedFd<'_>, what: PollFlags, deadline: Instant) -> Result<(), Failure> {
+    match signal::poll_until(&mut [PollFd::new(socket, what)], Some(deadline))? {
+        true => Ok(()),
+        false => Err(Failure::new("PID 1 does not answer")),
+    }
+}
+
+fn refused(reply: Reply, doing: &str) -> Failure {
+    match reply {
+        Reply::Refused(status, 0, words) => Failure::new(words).with_status(status),
+        Reply::Refused(status, errno, words) => {
+            Failure::errno(words, Errno::from_raw(errno)).with_status(status)
+        }
+        Reply::TimedOut => Failure::new(format!("{doing}: the time is over")),
+        _ => Failure::new(format!("{doing}: PID 1 answered something else")),
     }
 }

@@ -2,8 +2,10 @@
 //! unsafe. Each file is one subject; each `unsafe` block says why it is sound.
 
 pub mod alarm;
+pub mod child;
 pub mod entry;
 pub mod power;
 pub mod process;
+pub mod seqpacket;
 pub mod signal;
 pub mod tty;

@@ -97,3 +97,19 @@ pub fn close_number(fd: RawFd) -> Result<(), Errno> {
     // SAFETY: only numbers that a script opened through a redirection reach this.
     Errno::result(unsafe { libc::close(fd) }).map(drop)
 }
+
+/// Whether a descriptor is closed by exec.
+pub fn set_cloexec(fd: RawFd, closed: bool) -> Result<(), Errno> {
+    let flag = if closed { libc::FD_CLOEXEC } else { 0 };
+    // SAFETY: F_SETFD changes a flag of the descriptor table, no memory.
+    Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, flag) }).map(drop)
+}
+
+/// A descriptor that this process inherited under a known number; `None` if there is none.
+pub fn borrow_number<'a>(fd: RawFd) -> Option<BorrowedFd<'a>> {
+    if fd < 0 {
+        return None;
+    }
+    // SAFETY: not -1. Using a number that was closed meanwhile is an error of the call that uses it.
+    Some(unsafe { BorrowedFd::borrow_raw(fd) })
+}

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, ppoll};
 use nix::sys::signal::{
     SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask,
 };
@@ -74,25 +75,29 @@ pub fn reset_for_child() {
 
 /// Sleeps until `deadline` (`None`: for ever). Ctrl-C ends it at once with [`Failure::interrupted`].
 pub fn sleep_until(deadline: Option<Instant>) -> Result<(), Failure> {
-    use nix::poll::ppoll;
+    poll_until(&mut [], deadline).map(drop)
+}
+
+/// poll(2) until one of `fds` has something to say (true) or `deadline` has come (false; `None`:
+/// never). Ctrl-C ends it at once with [`Failure::interrupted`].
+pub fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool, Failure> {
     // Blocked between the check and the sleep, so that no Ctrl-C falls into the gap.
     let mut interrupt = SigSet::empty();
     interrupt.add(Signal::SIGINT);
     let mut before = SigSet::empty();
     let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&interrupt), Some(&mut before));
-    let slept = loop {
+    let waited = loop {
         if interrupted() {
             break Err(Failure::interrupted());
         }
         let left = deadline.map(|deadline| deadline.since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
-            break Ok(());
-        }
-        match ppoll(&mut [], left.map(Into::into), Some(before)) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => break Err(Failure::errno("sleep", errno)),
+        match ppoll(fds, left.map(Into::into), Some(before)) {
+            Ok(0) if left.is_some_and(|left| left.is_zero()) => break Ok(false),
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => break Ok(true),
+            Err(errno) => break Err(Failure::errno("wait", errno)),
         }
     };
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
-    slept
+    waited
 }

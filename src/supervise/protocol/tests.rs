@@ -1,0 +1,151 @@
+//! Messages come back as they were; what is not a message is refused and nothing else.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn status() -> Status {
+    Status {
+        name: "web".into(),
+        state: "Backoff".into(),
+        reason: "exit 1".into(),
+        pid: Some(7),
+        exit: Some(Exit::Signal(9)),
+        starts: 3,
+        since: Instant::from_boot(Duration::from_millis(12_345)),
+    }
+}
+
+fn replies() -> Vec<Reply> {
+    let ended = Ended {
+        pid: 9,
+        name: "(sh)".into(),
+        exit: Exit::Code(4),
+        at: Instant::BOOT,
+    };
+    vec![
+        Reply::Done,
+        Reply::Service(status()),
+        Reply::Services(vec![status(), status()], true),
+        Reply::Exits(vec![ended], 5, false),
+        Reply::Ended(Exit::Code(255)),
+        Reply::TimedOut,
+        Reply::Refused(127, 2, "no such program".into()),
+    ]
+}
+
+fn os_string() -> impl Strategy<Value = OsString> {
+    proptest::collection::vec(1..=u8::MAX, 0..12)
+        .prop_map(|bytes| OsStr::from_bytes(&bytes).to_owned())
+}
+
+fn spec() -> impl Strategy<Value = ServiceSpec> {
+    let words = proptest::collection::vec(os_string(), 1..5);
+    let env = proptest::collection::vec((os_string(), os_string()), 0..5);
+    let program = prop_oneof![Just(Program::Own), os_string().prop_map(Program::Path)];
+    let policy = (
+        prop_oneof![
+            Just(Restart::Never),
+            Just(Restart::OnFailure),
+            Just(Restart::Always)
+        ],
+        prop_oneof![Just(Ready::Exec), Just(Ready::Descriptor)],
+    );
+    ("[a-z]{1,9}", program, words, env, os_string(), policy).prop_map(
+        |(name, program, argv, env, cwd, (restart, ready))| ServiceSpec {
+            name,
+            program,
+            argv,
+            env,
+            cwd,
+            restart,
+            ready,
+        },
+    )
+}
+
+fn requests() -> impl Strategy<Value = Request> {
+    let until = prop_oneof![
+        Just(Until::Executed),
+        Just(Until::Ready),
+        Just(Until::Exit),
+        Just(Until::Settled)
+    ];
+    let target = prop_oneof![
+        any::<i32>().prop_map(Target::Pid),
+        ".{0,9}".prop_map(Target::Name)
+    ];
+    let power = prop_oneof![
+        (0..=127_u8).prop_map(Power::Off),
+        Just(Power::Reboot),
+        Just(Power::Halt)
+    ];
+    let time = (0..1_u64 << 40).prop_map(Duration::from_millis);
+    prop_oneof![
+        spec().prop_map(|spec| Request::Spawn(Box::new(spec))),
+        ".{0,9}".prop_map(Request::List),
+        (target, until, time.clone()).prop_map(|(t, u, l)| Request::Wait(t, u, l)),
+        (".{0,9}", time.clone(), time).prop_map(|(n, g, l)| Request::Stop(n, g, l)),
+        Just(Request::Exits),
+        power.prop_map(Request::Power),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn requests_come_back(request in requests()) {
+        let message = request.encode();
+        prop_assert_eq!(Request::decode(&message), Ok(request));
+        // Every shorter and every longer message is refused.
+        for end in 0..message.len() {
+            prop_assert!(Request::decode(&message[..end]).is_err());
+        }
+        let longer = [&message[..], &[0]].concat();
+        prop_assert_eq!(Request::decode(&longer), Err(Malformed::Long));
+    }
+
+    #[test]
+    fn noise_is_refused_or_means_itself(noise in proptest::collection::vec(any::<u8>(), 0..64)) {
+        let message = [&[VERSION][..], &noise].concat();
+        if let Ok(request) = Request::decode(&message) {
+            prop_assert_eq!(&request.encode(), &message);
+        }
+        let _ = Reply::decode(&message);
+    }
+}
+
+#[test]
+fn replies_come_back() {
+    for reply in replies() {
+        let message = reply.encode();
+        assert_eq!(Reply::decode(&message), Ok(reply));
+        for end in 0..message.len() {
+            assert!(Reply::decode(&message[..end]).is_err());
+        }
+    }
+}
+
+#[test]
+fn other_versions_and_huge_counts_are_refused() {
+    assert_eq!(Request::decode(&[VERSION + 1, 5]), Err(Malformed::Version));
+    assert_eq!(Request::decode(&[]), Err(Malformed::Short));
+    let huge = [&[VERSION, 1, 0, 0, 0, 0, 0][..], &[0xff; 4]].concat();
+    assert_eq!(Request::decode(&huge), Err(Malformed::Short));
+    let list = [&[VERSION, 3, 1][..], &[0xff; 4]].concat();
+    assert_eq!(Reply::decode(&list), Err(Malformed::Short));
+}
+
+#[test]
+fn words_with_nul_bytes_are_refused() {
+    let spec = ServiceSpec {
+        name: "a".into(),
+        program: Program::Own,
+        argv: vec![OsStr::from_bytes(b"a\0b").to_owned()],
+        env: vec![],
+        cwd: "/".into(),
+        restart: Restart::Never,
+        ready: Ready::Exec,
+    };
+    let message = Request::Spawn(Box::new(spec)).encode();
+    assert_eq!(Request::decode(&message), Err(Malformed::Value));
+}
