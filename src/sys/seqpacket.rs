@@ -73,10 +73,7 @@ pub fn send_message(socket: BorrowedFd<'_>, message: &[u8]) -> Result<(), Errno>
 /// Receives one message; `None` where the peer has closed (or sent nothing, which is no message).
 ///
 /// Errors: EAGAIN; EMSGSIZE where it is longer than `longest` (it stays in the socket).
-pub fn receive_message(
-    socket: BorrowedFd<'_>,
-    longest: usize,
-) -> Result<Option<Vec<u8>>, Errno> {
+pub fn receive_message(socket: BorrowedFd<'_>, longest: usize) -> Result<Option<Vec<u8>>, Errno> {
     let fd = socket.as_raw_fd();
     let look = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;
     let length = recv(fd, &mut [], look)?;
@@ -119,12 +116,7 @@ pub fn receive_descriptor(socket: BorrowedFd<'_>) -> Result<Handed, Errno> {
     let mut message = [IoSliceMut::new(&mut byte)];
     let mut space = nix::cmsg_space!([RawFd; 1]);
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-    let received = recvmsg::<()>(
-        socket.as_raw_fd(),
-        &mut message,
-        Some(&mut space),
-        flags,
-    )?;
+    let received = recvmsg::<()>(socket.as_raw_fd(), &mut message, Some(&mut space), flags)?;
     let length = received.bytes;
     let mut found = None;
     for along in received.cmsgs()? {
