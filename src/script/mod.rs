@@ -3,11 +3,17 @@
 
 pub mod arith;
 pub mod ast;
+mod cursor;
 pub mod error;
+mod grammar;
+mod heredoc;
+mod lexer;
 pub mod parser;
 pub mod pattern;
 pub mod settings;
 pub mod source;
+mod tilde;
+mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
