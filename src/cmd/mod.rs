@@ -6,8 +6,10 @@
 pub mod call;
 pub mod docs;
 pub mod options;
+pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod words;
 
 use std::ffi::{OsStr, OsString};
 

@@ -8,3 +8,6 @@ pub mod netlink;
 pub mod resolv;
 pub mod settings;
 pub mod store;
+pub mod ifconfig;
+pub mod netlink;
+pub mod tun;

@@ -114,7 +114,7 @@ impl std::fmt::Display for Which<'_> {
 }
 
 /// What to change of an interface; what is `None` stays as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
     /// Administratively up or down.
     pub up: Option<bool>,
