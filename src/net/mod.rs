@@ -3,11 +3,10 @@
 pub mod address;
 pub mod dhcp4;
 pub mod driver;
+pub mod ifconfig;
 pub mod lease;
 pub mod netlink;
 pub mod resolv;
 pub mod settings;
 pub mod store;
-pub mod ifconfig;
-pub mod netlink;
 pub mod tun;
