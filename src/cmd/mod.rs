@@ -6,9 +6,11 @@
 pub mod call;
 pub mod docs;
 pub mod options;
+pub mod search;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod topics;
 pub mod words;
 
 use std::ffi::{OsStr, OsString};

@@ -22,7 +22,8 @@ enum Display<'a> {
 }
 
 /// Runs the countdown on standard input. In `text`, `{}` stands for the seconds left. Earlier input is
-/// thrown away if it came from a terminal. `None`: Ctrl-C (only with `signals`).
+/// thrown away if it came from a terminal. The time is over, too, where there is no limit and the input
+/// has ended. `None`: Ctrl-C (only with `signals`).
 pub fn run(mut countdown: Countdown, text: &str, signals: bool) -> Option<Outcome> {
     let terminal = Terminal::standard();
     let _ = make_blocking(&std::io::stdin());
@@ -56,8 +57,12 @@ fn wait(countdown: &mut Countdown, display: &Display<'_>, all: bool) -> Option<O
             return None;
         }
         let left = countdown.seconds_left(now);
+        if !open && left.is_none() {
+            // The key can no longer come, and there is no end to wait for.
+            return Some(Outcome::TimeOver);
+        }
         if shown != Some(left) {
-            show(display, shown.is_none(), left.unwrap_or(0));
+            show(display, shown.is_none(), left);
             shown = Some(left);
         }
         let timeout = countdown
@@ -102,7 +107,7 @@ fn sleep(timeout: PollTimeout) {
     let _ = poll(&mut [], timeout);
 }
 
-fn show(display: &Display<'_>, first: bool, seconds: u64) {
+fn show(display: &Display<'_>, first: bool, seconds: Option<u64>) {
     let (text, back) = match display {
         Display::Updating(text) => (text, "\r"),
         Display::Still(text) if first => (text, ""),
@@ -111,7 +116,10 @@ fn show(display: &Display<'_>, first: bool, seconds: u64) {
     if text.is_empty() {
         return;
     }
-    let line = text.replace("{}", &seconds.to_string());
+    let line = match seconds {
+        Some(seconds) => text.replace("{}", &seconds.to_string()),
+        None => (*text).to_owned(),
+    };
     // The number gets shorter; a blank wipes its last digit.
     let back = if first { "" } else { back };
     let wipe = if first { "" } else { " \x08" };

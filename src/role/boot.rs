@@ -1,9 +1,331 @@
-//! The boot role: a child of PID 1 with the console as its terminal; boot script, then shell.
+//! The boot role: a child of PID 1 with the console as its terminal. Boot script, `autoexec.run` after a
+//! countdown, then power-off after another, or the shell.
+//!
+//! Invariant: no step that fails ends it; it returns only when the shell is left (PID 1 then starts it
+//! again) or the machine is about to go down.
+
+mod plan;
+mod report;
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+
+use self::plan::{AUTOEXEC, Plan, Power, Second, keeps_machine_up};
+use self::report::Run;
+use crate::cmd::Flow;
+use crate::console::countdown::{Countdown, Key, Outcome};
+use crate::console::tty::{self, Kind};
+use crate::console::{Ended, Session, Settings, message, quiet, say, wait};
+use crate::script::{Shell, settings};
+use crate::supervise::client::{self, Client};
+use crate::sys::{environment, signal};
+use crate::time::Instant;
+
+/// The embedded boot script.
+pub const SCRIPT: &[u8] = include_bytes!("../boot.run");
+
+/// How errors call it.
+const SCRIPT_NAME: &str = "boot.run";
 
 /// Runs as `--boot ARGS`: `--again` (no boot script, straight to the shell: it was started again),
 /// `--control-fd=N` (for [`crate::supervise::client::set_inherited`]), `--script FILE`.
-pub fn run(_args: Vec<OsString>) -> u8 {
-    0
+pub fn run(args: Vec<OsString>) -> u8 {
+    let mut given = Arguments::read(args);
+    prepare_signals();
+    report::mount_what_the_console_needs();
+    let (mut plan, odd) = Plan::read(|name| settings::get(&format!("cmdline.initsh.{name}")));
+    plan.script = given.script.take().or(plan.script);
+    let console = attach(&plan);
+    odd.iter().for_each(|text| message(text));
+    let mut boot = Boot {
+        shell: Shell::default(),
+        plan,
+        console,
+        status: 0,
+    };
+    let next = if given.again {
+        quiet::forget_earlier_shell();
+        message("the shell has ended; this is a new one");
+        Next::Shell { attended: true }
+    } else {
+        boot.scripts()
+    };
+    boot.last(next)
+}
+
+/// The role's own command line.
+#[derive(Default)]
+struct Arguments {
+    again: bool,
+    script: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn read(args: Vec<OsString>) -> Self {
+        let mut given = Self::default();
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
+            match arg.to_str() {
+                Some("--again") => given.again = true,
+                Some("--script") => given.script = args.next().map(PathBuf::from),
+                Some(text) => {
+                    let number = text.strip_prefix("--control-fd=");
+                    if let Some(fd) = number.and_then(|number| number.parse().ok()) {
+                        client::set_inherited(fd);
+                    }
+                }
+                None => {}
+            }
+        }
+        given
+    }
+}
+
+/// Ctrl-C is a flag; nothing else that a terminal can send ends or stops this process.
+fn prepare_signals() {
+    let _ = signal::catch_interrupt();
+    for signal in [
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+        Signal::SIGTSTP,
+        Signal::SIGTTIN,
+        Signal::SIGTTOU,
+    ] {
+        let _ = signal::ignore(signal);
+    }
+}
+
+fn attach(plan: &Plan) -> Kind {
+    let (name, kind) =
+        tty::attach(plan.console.as_deref()).unwrap_or_else(|_| ("none".to_owned(), Kind::Absent));
+    if let Some(size) = plan.size {
+        // Refused where there is no terminal.
+        let _ = crate::sys::tty::resize(&std::io::stdout(), size);
+    }
+    // The kernel gives every init TERM=linux, which is wrong for a serial line.
+    let term = std::env::var_os("TERM").filter(|term| !term.is_empty() && term != "linux");
+    if term.is_none() {
+        environment::set("TERM", kind.term());
+    }
+    environment::set("INITSH_CONSOLE", name);
+    if std::env::var_os("PATH").is_none() {
+        environment::set(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        );
+    }
+    kind
+}
+
+/// Where the scripts lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// The shell; a key was pressed for it.
+    Shell { attended: bool },
+    /// The machine ends.
+    End(Power),
+}
+
+struct Boot {
+    shell: Shell,
+    plan: Plan,
+    console: Kind,
+    /// The status that the machine ends with: that of `autoexec.run`.
+    status: u8,
+}
+
+impl Boot {
+    /// The boot script and both stages.
+    fn scripts(&mut self) -> Next {
+        say(&report::banner());
+        let run = self.boot_script();
+        say(&run.summary());
+        if run.interrupted {
+            return Next::Shell { attended: true };
+        }
+        match self.first_stage() {
+            Some(next) => next,
+            None => self.second_stage(),
+        }
+    }
+
+    fn boot_script(&mut self) -> Run {
+        match self.plan.script.clone() {
+            None => report::watch(&mut self.shell, SCRIPT_NAME, |shell| {
+                shell.run_text(SCRIPT_NAME, SCRIPT)
+            }),
+            Some(path) => self.file(&path),
+        }
+    }
+
+    /// A script file; one that cannot be read is reported like a command that failed.
+    fn file(&mut self, path: &Path) -> Run {
+        let name = path.display().to_string();
+        report::watch(&mut self.shell, &name, |shell| {
+            shell.run_file(path, Vec::new()).unwrap_or_else(|failure| {
+                message(&failure.to_string());
+                Flow::Status(failure.status())
+            })
+        })
+    }
+
+    /// `autoexec.run`. `None`: goes on to the second stage.
+    fn first_stage(&mut self) -> Option<Next> {
+        let found = match &self.plan.autoexec {
+            Some(path) => Some(path.clone()),
+            None => AUTOEXEC.map(PathBuf::from).into_iter().find(|p| p.exists()),
+        };
+        let Some(path) = found else {
+            say("no autoexec.run");
+            return None;
+        };
+        let text = format!(
+            "{} starts in {{}} s, {} opens the shell",
+            path.display(),
+            self.key()
+        );
+        if self.countdown(&text, Some(self.plan.first_delay())) == Outcome::Pressed {
+            return Some(Next::Shell { attended: true });
+        }
+        let run = self.file(&path);
+        self.status = run.status;
+        say(&run.summary());
+        run.interrupted.then_some(Next::Shell { attended: true })
+    }
+
+    fn second_stage(&mut self) -> Next {
+        let (text, length, power) = match self.plan.second(services_running()) {
+            Second::Shell => return Next::Shell { attended: false },
+            Second::Countdown(power) => {
+                let what = match power {
+                    Power::Off => "power off",
+                    Power::Again => "reboot",
+                };
+                let text = format!("{what} in {{}} s, {} opens the shell", self.key());
+                (text, Some(self.plan.second_delay()), power)
+            }
+            Second::Wait if self.console == Kind::Absent => return Next::Shell { attended: false },
+            Second::Wait => {
+                let text = format!("ready; {} opens the shell", self.key());
+                (text, None, Power::Off)
+            }
+        };
+        match self.countdown(&text, length) {
+            Outcome::Pressed => Next::Shell { attended: true },
+            // Without a limit that is a console that is gone.
+            Outcome::TimeOver if length.is_none() => Next::Shell { attended: false },
+            Outcome::TimeOver => Next::End(power),
+        }
+    }
+
+    fn key(&self) -> String {
+        self.plan.key.describe()
+    }
+
+    fn countdown(&self, text: &str, length: Option<Duration>) -> Outcome {
+        let text = match (&self.plan.key, text.split_once(", no key")) {
+            (Key::None, Some((before, _))) => before,
+            _ => text,
+        };
+        let _quiet = quiet::Quiet::new();
+        let countdown = Countdown::new(self.plan.key.clone(), length, Instant::now());
+        wait::run(countdown, text, false).unwrap_or(Outcome::Pressed)
+    }
+
+    /// The shell or the end. Returns when the shell is left.
+    fn last(&mut self, next: Next) -> u8 {
+        let mut attended = match next {
+            Next::End(power) => {
+                self.end(power);
+                false
+            }
+            Next::Shell { attended } => attended,
+        };
+        loop {
+            if self.console == Kind::Absent {
+                message("there is no console; the machine stays up");
+                stay();
+            }
+            if attended {
+                say("'help' lists the commands; 'poweroff' ends the machine.");
+            }
+            let mut session = Session::new(Settings {
+                idle: self.plan.idle,
+                own_machine: true,
+                attended,
+            });
+            match session.run(&mut self.shell) {
+                Ended::Exit(status) => return status,
+                Ended::Input(_) if is_gone() => self.find_console(),
+                Ended::Input(status) => return status,
+                Ended::Idle => {
+                    if let Some(power) = self.plan.when_idle(services_running()) {
+                        say("nobody typed anything");
+                        self.end(power);
+                    }
+                }
+            }
+            attended = false;
+        }
+    }
+
+    /// Ends the machine. Comes back only if that was refused.
+    fn end(&mut self, power: Power) {
+        let mut words: Vec<OsString> = match power {
+            Power::Off => vec!["poweroff".into()],
+            Power::Again => vec!["reboot".into()],
+        };
+        if power == Power::Off && self.status != 0 {
+            words.push("--status".into());
+            words.push(self.status.to_string().into());
+        }
+        if self.shell.run_words(words).status() == 0 {
+            stay();
+        }
+    }
+
+    /// The terminal hung up: waits until there is one again.
+    fn find_console(&mut self) {
+        let mut delay = Duration::from_secs(1);
+        loop {
+            let _ = signal::sleep_until(Some(Instant::now() + delay));
+            signal::clear_interrupt();
+            self.console = attach(&self.plan);
+            if self.console != Kind::Absent {
+                return;
+            }
+            delay = (delay * 2).min(Duration::from_secs(30));
+        }
+    }
+}
+
+/// Sleeps until PID 1 ends this process.
+fn stay() -> ! {
+    loop {
+        let _ = signal::sleep_until(None);
+        signal::clear_interrupt();
+    }
+}
+
+/// Whether standard input is a terminal that has hung up (or none any more).
+fn is_gone() -> bool {
+    use std::os::fd::AsFd;
+    let input = std::io::stdin();
+    let mut fds = [PollFd::new(input.as_fd(), PollFlags::empty())];
+    let hung_up = poll(&mut fds, PollTimeout::ZERO).is_ok()
+        && fds[0]
+            .revents()
+            .is_some_and(|events| events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR));
+    hung_up || nix::sys::termios::tcgetattr(&input).is_err()
+}
+
+fn services_running() -> bool {
+    let client = Client::connect().ok().flatten();
+    let services = client.and_then(|mut client| client.services().ok());
+    let mut services = services.into_iter().flatten();
+    services.any(|service| keeps_machine_up(&service.name, &service.state))
 }

@@ -4,6 +4,7 @@
 pub mod alarm;
 pub mod child;
 pub mod entry;
+pub mod environment;
 pub mod power;
 pub mod process;
 pub mod seqpacket;

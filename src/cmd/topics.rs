@@ -1,0 +1,100 @@
+//! Pages of the manual that are not about one command: `help syntax`, `help settings`, `help boot`.
+
+/// A page, and the word that `help` knows it by.
+pub struct Topic {
+    /// `syntax`
+    pub name: &'static str,
+    /// One line: what it is about.
+    pub summary: &'static str,
+    /// The page; at most 80 columns, one screen.
+    pub text: &'static str,
+}
+
+/// Every page, in the order in which `help` names them.
+pub const TOPICS: &[Topic] = &[SYNTAX, SETTINGS, BOOT];
+
+/// The page of that name.
+pub fn find(name: &str) -> Option<&'static Topic> {
+    TOPICS.iter().find(|topic| topic.name == name)
+}
+
+const SYNTAX: Topic = Topic {
+    name: "syntax",
+    summary: "the language: what sh has, and what is added",
+    text: r#"The language is a subset of the POSIX shell.
+
+  words        'as it is'  "with $x"  back\slash  *.ko  ~
+  variables    x=1  $x  ${x:-default}  ${x#prefix}  ${x%suffix}  $((x+1))
+  parameters   $1 $# "$@"  $? (last status)  $$ $! (process ids)
+  redirection  >file  >>file  <file  2>&1  <<END  |
+  lists        a; b   a && b   a || b   ! a   a &   { a; }   ( a )   $(a)
+  if           if a; then b; elif c; then d; else e; fi
+  loops        for x in a b; do c; done   while a; do b; done   until ...
+  choice       case $x in a*) b ;; *) c ;; esac
+  functions    f() { local x=$1; return 3; }
+  scripts      run FILE [ARG...] (or: . FILE)    set -e -u -x    trap 'CMD' EXIT
+
+Added: ${dotted.names} are settings ('help settings'); 'retry', 'timeout' and
+'waitfor' are for what takes its time; 'spawn' makes a service of a command.
+Not there: arrays, aliases, process substitution.
+
+Errors say where: boot.run:12:1: mount: mount proc on /proc: EPERM (...)
+Statuses: 0 success, 1 failed, 2 wrong usage, 126 cannot be executed,
+127 not found, 128+N ended by signal N (130: Ctrl-C).
+"#,
+};
+
+const SETTINGS: Topic = Topic {
+    name: "settings",
+    summary: "read-only values of the machine: ${cmdline.root}, ${net.eth0.ip4}",
+    text: r#"Settings are read-only values with dotted names, looked up when they are used.
+
+  ${cmdline.root}          root=... on the kernel command line
+  ${net.eth0.ip4}          what DHCP said about eth0
+  ${host.hostname}         the machine itself
+  ${svc.web.pid}           a service
+
+  get                      lists all of them
+  get net.eth0.ip4         prints one
+  ${cmdline.x:-default}    a default where there is none
+
+A value is never expanded again, whatever it contains.
+"#,
+};
+
+const BOOT: Topic = Topic {
+    name: "boot",
+    summary: "what happens from power-on to the prompt, and what changes it",
+    text: r#"1. The boot script: mounts, drivers, network. It is built into initsh.
+2. /autoexec.run or /mnt/host/autoexec.run, if there is one, after 5 seconds.
+   A key opens the shell instead.
+3. Power off after 10 seconds, with the status of autoexec.run. A key opens the
+   shell. If a service is running (dhcp4.* does not count), the shell opens.
+'exit' in the shell starts a new one; 'poweroff' and 'reboot' end the machine.
+
+On the kernel command line:
+  initsh.script=PATH     another boot script
+  initsh.autoexec=PATH   another autoexec.run
+  initsh.delay=S         length of both countdowns; 0: none
+  initsh.interrupt=KEY   any, enter, esc, none, or a word (serial noise!)
+  initsh.after=WHAT      shell, poweroff, reboot or wait; services do not matter
+  initsh.idle=S          a prompt without a key for so long does as 3. would
+  initsh.console=TTY     the console: ttyS0, hvc0, tty1
+  initsh.columns=N initsh.rows=N   its size; a serial line does not know it
+  hostname=NAME          the host name
+"#,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_fits_a_screen() {
+        for topic in TOPICS {
+            let widest = topic.text.lines().map(|l| l.chars().count()).max();
+            assert!(widest <= Some(80), "{}: {widest:?} columns", topic.name);
+            assert!(topic.text.lines().count() <= 24, "{}: too long", topic.name);
+        }
+    }
+}
