@@ -75,7 +75,8 @@ impl Arguments {
                 Some(text) => {
                     let number = text.strip_prefix("--control-fd=");
                     if let Some(fd) = number.and_then(|number| number.parse().ok()) {
-                        client::set_inherited(fd);
+                        // Without it the socket below /run still serves.
+                        let _ = client::set_inherited(fd);
                     }
                 }
                 None => {}

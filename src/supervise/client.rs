@@ -85,9 +85,6 @@ impl ServiceInfo {
     }
 }
 
-/// Tells this process that descriptor `fd` is its own line to PID 1.
-pub fn set_inherited(_fd: std::os::fd::RawFd) {}
-
 impl Client {
     /// Connects to the PID 1 that this process belongs to; `None` where there is none to ask (a desk,
     /// a container without initsh).
