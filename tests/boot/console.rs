@@ -1,0 +1,92 @@
+//! The shell on the serial line.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::guest::{Guest, Setup};
+
+fn at_the_shell() -> Option<Guest> {
+    let mut guest = Setup::new()?
+        .append("initsh.after=shell initsh.delay=0")
+        .start();
+    guest.shell();
+    Some(guest)
+}
+
+/// Ctrl-C ends the command, and nothing but the command.
+#[test]
+fn control_c_ends_the_foreground_command() {
+    let Some(mut guest) = at_the_shell() else {
+        return;
+    };
+    let shell = guest.ok("echo $$");
+    for command in ["sleep 1000", "cat", "while true; do sleep 1; done"] {
+        guest.type_text(&format!("echo st''arted; {command}\n"));
+        guest.wait_for("started\n");
+        sleep(Duration::from_millis(500));
+        guest.type_text("\u{3}");
+        guest.prompt();
+        assert_eq!(guest.ok("echo $$"), shell, "after {command}");
+    }
+    guest.type_text("sleep 1000\n");
+    guest.wait_for("sleep 1000");
+    sleep(Duration::from_millis(500));
+    guest.type_text("\u{3}");
+    guest.wait_for("[130]");
+    guest.prompt();
+    guest.type_text("poweroff --status 21\n");
+    assert_eq!(guest.end(), 21);
+}
+
+#[test]
+fn history_and_completion() {
+    let Some(mut guest) = at_the_shell() else {
+        return;
+    };
+    guest.ok("n=1");
+    guest.type_text("n=$((n + 1)); echo \"n is $n\"\n");
+    guest.wait_for("n is 2\n");
+    guest.prompt();
+    // Arrow up: the same line again.
+    guest.type_text("\u{1b}[A");
+    sleep(Duration::from_millis(500));
+    guest.type_text("\n");
+    guest.wait_for("n is 3\n");
+    guest.prompt();
+    // Tab: the only command that begins so, then the only file.
+    guest.type_text("servi\t");
+    guest.wait_for("services");
+    guest.type_text("\n");
+    guest.wait_for("dhcp4.eth0");
+    guest.prompt();
+    guest.type_text("cat /proc/cmdl\t");
+    guest.wait_for("/proc/cmdline");
+    guest.type_text("\n");
+    guest.wait_for("panic=-1");
+    guest.prompt();
+    guest.type_text("poweroff --status 22\n");
+    assert_eq!(guest.end(), 22);
+}
+
+#[test]
+fn the_tools_of_the_first_minutes() {
+    let Some(mut guest) = at_the_shell() else {
+        return;
+    };
+    assert!(guest.ok("ps").contains("init"));
+    assert!(guest.ok("link").contains("eth0"));
+    assert!(guest.ok("addr").contains("10.0.2.15"));
+    assert!(guest.ok("route").contains("10.0.2.2"));
+    assert!(guest.ok("help dhcp4").contains("usage: dhcp4"));
+    assert!(
+        guest
+            .ok("cat /etc/resolv.conf")
+            .contains("nameserver 10.0.2.3")
+    );
+    assert!(guest.ok("mount").contains("cgroup2"));
+    let (output, status) = guest.run("ipconfig");
+    assert_eq!(status, 127, "{output}");
+    assert!(output.contains("ifconfig"), "{output}");
+    guest.type_text("poweroff --status 23\n");
+    assert_eq!(guest.end(), 23);
+}

@@ -1,0 +1,11 @@
+//! Boots the packed image in QEMU. Needs `make initrd` and qemu-system-x86_64; `INITSH_SKIP_BOOT=1`
+//! skips all of it, anything else that is lacking fails it. Two guests at a time are plenty:
+//! `cargo test --test boot -- --test-threads=2`.
+
+mod console;
+mod ends;
+mod guest;
+mod machine;
+mod old_style;
+mod start;
+mod supervision;
