@@ -14,15 +14,17 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
-use self::plan::{AUTOEXEC, Plan, Power, Second, keeps_machine_up};
+use self::plan::{Power, Second, keeps_machine_up};
 use self::report::Run;
 use crate::cmd::Flow;
 use crate::console::countdown::{Countdown, Key, Outcome};
 use crate::console::tty::{self, Kind};
 use crate::console::{Ended, Session, Settings, message, quiet, say, wait};
-use crate::script::{Shell, settings};
+use crate::script::Shell;
 use crate::supervise::client::{self, Client};
 use crate::sys::{environment, signal};
+use crate::system::cmdline;
+use crate::system::params::Params;
 use crate::time::Instant;
 
 /// The embedded boot script.
@@ -37,13 +39,13 @@ pub fn run(args: Vec<OsString>) -> u8 {
     let mut given = Arguments::read(args);
     prepare_signals();
     report::mount_what_the_console_needs();
-    let (mut plan, odd) = Plan::read(|name| settings::get(&format!("cmdline.initsh.{name}")));
-    plan.script = given.script.take().or(plan.script);
-    let console = attach(&plan);
-    odd.iter().for_each(|text| message(text));
+    let (mut params, complaints) = Params::from_cmdline(&cmdline::read().unwrap_or_default());
+    params.script = given.script.take().or(params.script);
+    let console = attach(&params);
+    complaints.iter().for_each(|text| message(text));
     let mut boot = Boot {
         shell: Shell::default(),
-        plan,
+        params,
         console,
         status: 0,
     };
@@ -100,10 +102,10 @@ fn prepare_signals() {
     }
 }
 
-fn attach(plan: &Plan) -> Kind {
-    let (name, kind) =
-        tty::attach(plan.console.as_deref()).unwrap_or_else(|_| ("none".to_owned(), Kind::Absent));
-    if let Some(size) = plan.size {
+fn attach(params: &Params) -> Kind {
+    let (name, kind) = tty::attach(params.console.as_deref())
+        .unwrap_or_else(|_| ("none".to_owned(), Kind::Absent));
+    if let Some(size) = plan::size(params) {
         // Refused where there is no terminal.
         let _ = crate::sys::tty::resize(&std::io::stdout(), size);
     }
@@ -133,7 +135,7 @@ enum Next {
 
 struct Boot {
     shell: Shell,
-    plan: Plan,
+    params: Params,
     console: Kind,
     /// The status that the machine ends with: that of `autoexec.run`.
     status: u8,
@@ -155,7 +157,7 @@ impl Boot {
     }
 
     fn boot_script(&mut self) -> Run {
-        match self.plan.script.clone() {
+        match self.params.script.clone() {
             None => report::watch(&mut self.shell, SCRIPT_NAME, |shell| {
                 shell.run_text(SCRIPT_NAME, SCRIPT)
             }),
@@ -176,11 +178,8 @@ impl Boot {
 
     /// `autoexec.run`. `None`: goes on to the second stage.
     fn first_stage(&mut self) -> Option<Next> {
-        let found = match &self.plan.autoexec {
-            Some(path) => Some(path.clone()),
-            None => AUTOEXEC.map(PathBuf::from).into_iter().find(|p| p.exists()),
-        };
-        let Some(path) = found else {
+        let paths = plan::autoexec(&self.params);
+        let Some(path) = paths.into_iter().find(|path| path.exists()) else {
             say("no autoexec.run");
             return None;
         };
@@ -189,7 +188,7 @@ impl Boot {
             path.display(),
             self.key()
         );
-        if self.countdown(&text, Some(self.plan.first_delay())) == Outcome::Pressed {
+        if self.countdown(&text, Some(plan::first_delay(&self.params))) == Outcome::Pressed {
             return Some(Next::Shell { attended: true });
         }
         let run = self.file(&path);
@@ -199,7 +198,7 @@ impl Boot {
     }
 
     fn second_stage(&mut self) -> Next {
-        let (text, length, power) = match self.plan.second(services_running()) {
+        let (text, length, power) = match plan::second(&self.params, services_running()) {
             Second::Shell => return Next::Shell { attended: false },
             Second::Countdown(power) => {
                 let what = match power {
@@ -207,7 +206,7 @@ impl Boot {
                     Power::Again => "reboot",
                 };
                 let text = format!("{what} in {{}} s, {} opens the shell", self.key());
-                (text, Some(self.plan.second_delay()), power)
+                (text, Some(plan::second_delay(&self.params)), power)
             }
             Second::Wait if self.console == Kind::Absent => return Next::Shell { attended: false },
             Second::Wait => {
@@ -224,16 +223,17 @@ impl Boot {
     }
 
     fn key(&self) -> String {
-        self.plan.key.describe()
+        plan::key(&self.params).describe()
     }
 
     fn countdown(&self, text: &str, length: Option<Duration>) -> Outcome {
-        let text = match (&self.plan.key, text.split_once(", no key")) {
+        let key = plan::key(&self.params);
+        let text = match (&key, text.split_once(", no key")) {
             (Key::None, Some((before, _))) => before,
             _ => text,
         };
         let _quiet = quiet::Quiet::new();
-        let countdown = Countdown::new(self.plan.key.clone(), length, Instant::now());
+        let countdown = Countdown::new(key, length, Instant::now());
         wait::run(countdown, text, false).unwrap_or(Outcome::Pressed)
     }
 
@@ -255,7 +255,7 @@ impl Boot {
                 say("'help' lists the commands; 'poweroff' ends the machine.");
             }
             let mut session = Session::new(Settings {
-                idle: self.plan.idle,
+                idle: self.params.idle.filter(|idle| !idle.is_zero()),
                 own_machine: true,
                 attended,
             });
@@ -264,7 +264,7 @@ impl Boot {
                 Ended::Input(_) if is_gone() => self.find_console(),
                 Ended::Input(status) => return status,
                 Ended::Idle => {
-                    if let Some(power) = self.plan.when_idle(services_running()) {
+                    if let Some(power) = plan::when_idle(&self.params, services_running()) {
                         say("nobody typed anything");
                         self.end(power);
                     }
@@ -295,7 +295,7 @@ impl Boot {
         loop {
             let _ = signal::sleep_until(Some(Instant::now() + delay));
             signal::clear_interrupt();
-            self.console = attach(&self.plan);
+            self.console = attach(&self.params);
             if self.console != Kind::Absent {
                 return;
             }

@@ -34,6 +34,9 @@ pub struct Params {
     pub columns: Option<u16>,
     /// `initsh.rows=N`: its height.
     pub rows: Option<u16>,
+    /// `initsh.idle=TIME`: a prompt without a key for so long does what the second countdown would
+    /// have done. `None`: it waits for ever.
+    pub idle: Option<Duration>,
 }
 
 /// What input stops a countdown.
@@ -101,6 +104,7 @@ impl Default for Params {
             poweroff: PowerOff::Auto,
             columns: None,
             rows: None,
+            idle: None,
         }
     }
 }
@@ -112,6 +116,7 @@ const KNOWN: &[(&str, Setter)] = &[
     ("columns", |p, v| size(v).map(|x| p.columns = Some(x))),
     ("console", |p, v| terminal(v).map(|x| p.console = Some(x))),
     ("delay", |p, v| duration(v).map(|x| p.delay = Some(x))),
+    ("idle", |p, v| duration(v).map(|x| p.idle = Some(x))),
     ("interrupt", |p, v| interrupt(v).map(|x| p.interrupt = x)),
     ("log", |p, v| choose(v, LOG).map(|x| p.log = x)),
     ("poweroff", |p, v| {
@@ -230,7 +235,7 @@ mod tests {
     fn all_of_them() {
         let line = b"quiet initsh.script=/a.run initsh.autoexec=/b initsh.delay=0.5 initsh.interrupt=\"stop it\" \
             initsh.after=wait initsh.log=debug initsh.console=/dev/hvc0 initsh.poweroff=reset \
-            initsh.columns=132 initsh.rows=50 root=/dev/vda";
+            initsh.columns=132 initsh.rows=50 initsh.idle=2m root=/dev/vda";
         let (params, complaints) = Params::from_cmdline(line);
         let none: &[String] = &[];
         assert_eq!(complaints, none);
@@ -245,6 +250,7 @@ mod tests {
             poweroff: PowerOff::Reset,
             columns: Some(132),
             rows: Some(50),
+            idle: Some(Duration::from_secs(120)),
         };
         assert_eq!(params, expected);
     }
@@ -301,7 +307,7 @@ mod tests {
         assert_eq!(
             complaints,
             ["initsh.dealy: no such parameter; there are \
-              initsh.{after,autoexec,columns,console,delay,interrupt,log,poweroff,rows,script}"]
+              initsh.{after,autoexec,columns,console,delay,idle,interrupt,log,poweroff,rows,script}"]
         );
     }
 

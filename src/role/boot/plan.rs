@@ -1,14 +1,12 @@
-//! What the kernel command line says about a boot (`initsh.*`), and what follows from it. Pure. A value
-//! that is not understood is reported, and the boot goes on as if it were not there.
+//! What follows from the kernel command line (`initsh.*`, see [`Params`]) for a boot: where scripts are,
+//! how long and for which key to wait, what comes after. Pure.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::console::countdown::Key;
 use crate::sys::tty::Size;
-use crate::time::parse_duration;
+use crate::system::params::{After, Interrupt, Params};
 
 /// Before `autoexec.run`.
 const FIRST_DELAY: Duration = Duration::from_secs(5);
@@ -17,22 +15,7 @@ const FIRST_DELAY: Duration = Duration::from_secs(5);
 const SECOND_DELAY: Duration = Duration::from_secs(10);
 
 /// Where `autoexec.run` is looked for.
-pub const AUTOEXEC: [&str; 2] = ["/autoexec.run", "/mnt/host/autoexec.run"];
-
-/// What happens after the scripts: `initsh.after=`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum After {
-    /// Power off, unless a service is running.
-    Unsaid,
-    /// The shell at once.
-    Shell,
-    /// Power off, services or not.
-    Poweroff,
-    /// Reboot, services or not.
-    Reboot,
-    /// The machine stays up; a key opens the shell.
-    Wait,
-}
+const AUTOEXEC: [&str; 2] = ["/autoexec.run", "/mnt/host/autoexec.run"];
 
 /// How the machine ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,207 +37,125 @@ pub enum Second {
     Wait,
 }
 
-/// A boot, as the kernel command line wants it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// `initsh.script=`: instead of the embedded boot script.
-    pub script: Option<PathBuf>,
-    /// `initsh.autoexec=`: instead of [`AUTOEXEC`].
-    pub autoexec: Option<PathBuf>,
-    /// `initsh.delay=`: the length of both countdowns.
-    pub delay: Option<Duration>,
-    /// `initsh.interrupt=`: the key that ends a countdown.
-    pub key: Key,
-    /// `initsh.after=`
-    pub after: After,
-    /// `initsh.console=`: a device's name.
-    pub console: Option<String>,
-    /// `initsh.columns=`, `initsh.rows=`: the terminal's size.
-    pub size: Option<Size>,
-    /// `initsh.idle=`: how long the shell waits for a key; not at all limited by default.
-    pub idle: Option<Duration>,
+/// Where `autoexec.run` may be, best first.
+pub fn autoexec(params: &Params) -> Vec<PathBuf> {
+    let wanted = params.autoexec.clone().into_iter();
+    wanted.chain(AUTOEXEC.map(PathBuf::from)).collect()
 }
 
-impl Plan {
-    /// Reads the parameters; `get` has the value of `initsh.NAME`. Also what was not understood.
-    pub fn read(get: impl Fn(&str) -> Option<Vec<u8>>) -> (Self, Vec<String>) {
-        let mut odd = Vec::new();
-        let path = |name| get(name).map(|value| PathBuf::from(OsString::from_vec(value)));
-        let duration = |name: &str, odd: &mut Vec<String>| {
-            let text = text(get(name)?);
-            parse_duration(&text)
-                .map_err(|why| odd.push(format!("initsh.{name}: {why}")))
-                .ok()
-        };
-        let plan = Self {
-            script: path("script"),
-            autoexec: path("autoexec"),
-            delay: duration("delay", &mut odd),
-            key: get("interrupt").map_or(Key::Any, |value| Key::parse(&value)),
-            after: get("after").map_or(After::Unsaid, |value| after(&text(value), &mut odd)),
-            console: get("console").map(text),
-            size: size(get("columns"), get("rows"), &mut odd),
-            idle: duration("idle", &mut odd).filter(|idle| !idle.is_zero()),
-        };
-        (plan, odd)
-    }
+/// How long the first countdown runs.
+pub fn first_delay(params: &Params) -> Duration {
+    params.delay.unwrap_or(FIRST_DELAY)
+}
 
-    /// How long the first countdown runs.
-    pub fn first_delay(&self) -> Duration {
-        self.delay.unwrap_or(FIRST_DELAY)
-    }
+/// How long the second countdown runs.
+pub fn second_delay(params: &Params) -> Duration {
+    params.delay.unwrap_or(SECOND_DELAY)
+}
 
-    /// How long the second countdown runs.
-    pub fn second_delay(&self) -> Duration {
-        self.delay.unwrap_or(SECOND_DELAY)
+/// The key that ends a countdown.
+pub fn key(params: &Params) -> Key {
+    match &params.interrupt {
+        Interrupt::Any => Key::Any,
+        Interrupt::Enter => Key::Enter,
+        Interrupt::Esc => Key::Escape,
+        Interrupt::None => Key::None,
+        Interrupt::Text(text) => Key::Text(text.clone()),
     }
+}
 
-    /// What the second stage is. `services`: one is running that the scripts started.
-    pub fn second(&self, services: bool) -> Second {
-        match self.after {
-            After::Unsaid if services => Second::Shell,
-            After::Unsaid | After::Poweroff => Second::Countdown(Power::Off),
-            After::Reboot => Second::Countdown(Power::Again),
-            After::Shell => Second::Shell,
-            After::Wait => Second::Wait,
-        }
+/// What the second stage is. `services`: one is running that the scripts started.
+pub fn second(params: &Params, services: bool) -> Second {
+    match params.after {
+        None if services => Second::Shell,
+        None | Some(After::Poweroff) => Second::Countdown(Power::Off),
+        Some(After::Reboot) => Second::Countdown(Power::Again),
+        Some(After::Shell) => Second::Shell,
+        Some(After::Wait) => Second::Wait,
     }
+}
 
-    /// What an idle prompt does: as the countdown would have done. `None`: a service keeps it up.
-    pub fn when_idle(&self, services: bool) -> Option<Power> {
-        match self.after {
-            After::Unsaid if services => None,
-            After::Reboot => Some(Power::Again),
-            _ => Some(Power::Off),
-        }
+/// What an idle prompt does: as the countdown would have done. `None`: a service keeps it up.
+pub fn when_idle(params: &Params, services: bool) -> Option<Power> {
+    match params.after {
+        None if services => None,
+        Some(After::Reboot) => Some(Power::Again),
+        _ => Some(Power::Off),
     }
+}
+
+/// The terminal's size, if either side of it was given.
+pub fn size(params: &Params) -> Option<Size> {
+    (params.columns.is_some() || params.rows.is_some()).then(|| Size {
+        rows: params.rows.unwrap_or(24),
+        columns: params.columns.unwrap_or(80),
+    })
 }
 
 /// Whether a service is one for whose sake the machine stays up. The network clients of the boot script
 /// are not: every machine has them.
 pub fn keeps_machine_up(name: &str, state: &str) -> bool {
-    let over = matches!(state, "Stopped" | "Failed" | "Done" | "Exited");
+    let over = matches!(state, "Stopped" | "Failed");
     !over && !name.starts_with("dhcp4.")
-}
-
-fn text(value: Vec<u8>) -> String {
-    String::from_utf8_lossy(&value).into_owned()
-}
-
-fn after(value: &str, odd: &mut Vec<String>) -> After {
-    match value {
-        "shell" => After::Shell,
-        "poweroff" => After::Poweroff,
-        "reboot" => After::Reboot,
-        "wait" => After::Wait,
-        other => {
-            odd.push(format!(
-                "initsh.after: '{other}' is not shell, poweroff, reboot or wait"
-            ));
-            After::Unsaid
-        }
-    }
-}
-
-fn size(columns: Option<Vec<u8>>, rows: Option<Vec<u8>>, odd: &mut Vec<String>) -> Option<Size> {
-    let mut number = |name: &str, value: Option<Vec<u8>>, default: u16| {
-        let value = text(value?);
-        let number = value
-            .parse()
-            .ok()
-            .filter(|number| (2..=1000).contains(number));
-        if number.is_none() {
-            odd.push(format!(
-                "initsh.{name}: '{value}' is not a number from 2 to 1000"
-            ));
-        }
-        Some(number.unwrap_or(default))
-    };
-    let (columns, rows) = (number("columns", columns, 80), number("rows", rows, 24));
-    if columns.is_none() && rows.is_none() {
-        return None;
-    }
-    Some(Size {
-        rows: rows.unwrap_or(24),
-        columns: columns.unwrap_or(80),
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn plan(parameters: &[(&str, &str)]) -> (Plan, Vec<String>) {
-        Plan::read(|name| {
-            let found = parameters.iter().find(|(key, _)| *key == name);
-            found.map(|(_, value)| value.as_bytes().to_vec())
-        })
+    fn read(line: &str) -> Params {
+        let (params, complaints) = Params::from_cmdline(line.as_bytes());
+        assert!(complaints.is_empty(), "{complaints:?}");
+        params
     }
 
     #[test]
     fn a_command_line_without_parameters() {
-        let (plan, odd) = plan(&[]);
-        assert!(odd.is_empty());
-        assert_eq!(plan.first_delay(), Duration::from_secs(5));
-        assert_eq!(plan.second_delay(), Duration::from_secs(10));
-        assert_eq!((plan.key.clone(), plan.after), (Key::Any, After::Unsaid));
-        assert_eq!((plan.size, plan.idle, plan.console), (None, None, None));
+        let params = read("quiet");
+        assert_eq!(first_delay(&params), Duration::from_secs(5));
+        assert_eq!(second_delay(&params), Duration::from_secs(10));
+        assert_eq!((key(&params), size(&params)), (Key::Any, None));
+        let paths = ["/autoexec.run", "/mnt/host/autoexec.run"].map(PathBuf::from);
+        assert_eq!(autoexec(&params), paths);
     }
 
     #[test]
-    fn every_parameter() {
-        let (plan, odd) = plan(&[
-            ("script", "/s"),
-            ("autoexec", "/a"),
-            ("delay", "0"),
-            ("interrupt", "stop"),
-            ("after", "wait"),
-            ("console", "hvc0"),
-            ("columns", "132"),
-            ("idle", "2m"),
-        ]);
-        assert!(odd.is_empty());
-        assert_eq!(plan.first_delay(), Duration::ZERO);
-        assert_eq!(plan.second_delay(), Duration::ZERO);
-        assert_eq!(plan.key, Key::Text(b"stop".to_vec()));
-        assert_eq!(plan.second(true), Second::Wait);
-        let size = plan.size.unwrap();
+    fn parameters() {
+        let params =
+            read("initsh.delay=0 initsh.interrupt=stop initsh.columns=132 initsh.autoexec=/a");
+        assert_eq!(first_delay(&params), Duration::ZERO);
+        assert_eq!(second_delay(&params), Duration::ZERO);
+        assert_eq!(key(&params), Key::Text(b"stop".to_vec()));
+        let size = size(&params).unwrap();
         assert_eq!((size.columns, size.rows), (132, 24));
-        assert_eq!(plan.idle, Some(Duration::from_secs(120)));
-    }
-
-    #[test]
-    fn what_is_not_understood_is_named_and_left_out() {
-        let (plan, odd) = plan(&[
-            ("delay", "soon"),
-            ("after", "x"),
-            ("rows", "0"),
-            ("idle", "0"),
-        ]);
-        assert_eq!(odd.len(), 3, "{odd:?}");
-        assert!(odd[0].starts_with("initsh.delay: 'soon'"), "{odd:?}");
-        assert_eq!(
-            (plan.delay, plan.after, plan.idle),
-            (None, After::Unsaid, None)
-        );
+        assert_eq!(autoexec(&params)[0], PathBuf::from("/a"));
     }
 
     #[test]
     fn the_second_stage() {
         let off = Second::Countdown(Power::Off);
         let again = Second::Countdown(Power::Again);
-        for (value, idle_machine, with_services) in [
+        for (line, alone, with_services) in [
             ("", off, Second::Shell),
-            ("shell", Second::Shell, Second::Shell),
-            ("poweroff", off, off),
-            ("reboot", again, again),
-            ("wait", Second::Wait, Second::Wait),
+            ("initsh.after=shell", Second::Shell, Second::Shell),
+            ("initsh.after=poweroff", off, off),
+            ("initsh.after=reboot", again, again),
+            ("initsh.after=wait", Second::Wait, Second::Wait),
         ] {
-            let given = [("after", value)];
-            let (plan, _) = plan(if value.is_empty() { &[] } else { &given });
-            assert_eq!(plan.second(false), idle_machine, "{value}");
-            assert_eq!(plan.second(true), with_services, "{value}");
+            let params = read(line);
+            assert_eq!(second(&params, false), alone, "{line}");
+            assert_eq!(second(&params, true), with_services, "{line}");
         }
+    }
+
+    #[test]
+    fn an_idle_prompt_does_as_the_countdown() {
+        assert_eq!(when_idle(&read(""), false), Some(Power::Off));
+        assert_eq!(when_idle(&read(""), true), None);
+        assert_eq!(
+            when_idle(&read("initsh.after=reboot"), true),
+            Some(Power::Again)
+        );
     }
 
     #[test]
