@@ -2,12 +2,20 @@
 //! [`fork`] is called, so the child may use the whole library.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::stat::Mode;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
+
+use super::signal;
+use crate::failure::Failure;
+use crate::time::Instant;
 
 /// Which side of a fork this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,4 +120,80 @@ pub fn borrow_number<'a>(fd: RawFd) -> Option<BorrowedFd<'a>> {
     }
     // SAFETY: not -1. Using a number that was closed meanwhile is an error of the call that uses it.
     Some(unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+/// A close-on-exec copy of descriptor `fd` with a number of `least` or above (F_DUPFD_CLOEXEC).
+///
+/// Errors: EBADF where `fd` is not open, EINVAL where `least` is over the limit of open files.
+pub fn dup_above(fd: RawFd, least: RawFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: F_DUPFD_CLOEXEC takes an integer and has no memory effects.
+    let copy = Errno::result(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) })?;
+    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Waits for a child until `deadline` (`None`: for ever); `None` when the time is over. The child is
+/// reaped, or reported as stopped where `flags` has WUNTRACED.
+///
+/// Errors: Ctrl-C ends it at once with [`Failure::interrupted`]; ECHILD where it is not our child.
+pub fn wait_until(
+    pid: Pid,
+    flags: WaitPidFlag,
+    deadline: Option<Instant>,
+) -> Result<Option<WaitStatus>, Failure> {
+    // Blocked between the check and the sleep, so that no signal falls into the gap.
+    let mut before = SigSet::empty();
+    let mut held = SigSet::empty();
+    held.add(Signal::SIGINT);
+    held.add(Signal::SIGCHLD);
+    let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&held), Some(&mut before));
+    let file = pidfd(pid);
+    let result = wait_masked(pid, flags, deadline, file.as_ref(), before);
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
+    result
+}
+
+fn wait_masked(
+    pid: Pid,
+    flags: WaitPidFlag,
+    deadline: Option<Instant>,
+    file: Option<&OwnedFd>,
+    mask: SigSet,
+) -> Result<Option<WaitStatus>, Failure> {
+    /// How often a stop is looked for (a pidfd reports only the end), or anything without pidfds.
+    const TURN: Duration = Duration::from_millis(20);
+    loop {
+        match waitpid(pid, Some(flags | WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => {}
+            Ok(status) => return Ok(Some(status)),
+            Err(errno) => return Err(Failure::errno(format!("wait for process {pid}"), errno)),
+        }
+        signal::check_interrupt()?;
+        let left = deadline.map(|deadline| deadline.since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Ok(None);
+        }
+        let (mut fds, left) = match file {
+            Some(file) if !flags.contains(WaitPidFlag::WUNTRACED) => {
+                (vec![PollFd::new(file.as_fd(), PollFlags::POLLIN)], left)
+            }
+            _ => (Vec::new(), Some(left.unwrap_or(TURN).min(TURN))),
+        };
+        match ppoll(&mut fds, left.map(Into::into), Some(mask)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(Failure::errno("wait", errno)),
+        }
+        if signal::caught() {
+            return Err(Failure::interrupted());
+        }
+    }
+}
+
+/// pidfd_open(2); `None` before Linux 5.3. The kernel makes it close-on-exec.
+fn pidfd(pid: Pid) -> Option<OwnedFd> {
+    // SAFETY: pidfd_open takes integers and has no memory effects.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
+    let fd = RawFd::try_from(fd).ok().filter(|&fd| fd >= 0)?;
+    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }

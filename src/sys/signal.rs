@@ -1,7 +1,7 @@
 //! Signal dispositions of the shell roles and of children. PID 1 itself takes no handler but reads a
 //! signalfd. Invariant: the only thing a handler does is to set a flag.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, ppoll};
@@ -16,6 +16,35 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn on_interrupt(_signal: libc::c_int) {
     INTERRUPTED.store(true, Ordering::Relaxed);
+}
+
+static CAUGHT: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn on_caught(signal: libc::c_int) {
+    CAUGHT.fetch_or(1 << (signal & 63), Ordering::Relaxed);
+}
+
+/// Notes a signal's arrival for [`take_caught`] (a script's `trap`).
+///
+/// Errors: EINVAL for SIGKILL and SIGSTOP.
+pub fn catch(signal: Signal) -> Result<(), Errno> {
+    let action = SigAction::new(
+        SigHandler::Handler(on_caught),
+        SaFlags::empty(),
+        SigSet::empty(),
+    );
+    // SAFETY: the handler only changes an atomic.
+    unsafe { sigaction(signal, &action) }.map(drop)
+}
+
+/// Whether a signal given to [`catch`] has arrived and was not taken.
+pub fn caught() -> bool {
+    CAUGHT.load(Ordering::Relaxed) != 0
+}
+
+/// The signals that arrived since the last call: bit N for signal N.
+pub fn take_caught() -> u64 {
+    CAUGHT.swap(0, Ordering::Relaxed)
 }
 
 /// Makes Ctrl-C (SIGINT) set the flag that [`interrupted`] reads and end blocking calls with EINTR.

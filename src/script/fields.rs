@@ -1,0 +1,160 @@
+//! Field splitting (POSIX XCU 2.6.5) as text arrives piece by piece. Invariant: only what an unquoted
+//! expansion yields is split; every byte keeps whether it was quoted, for the patterns later.
+
+/// A field: its bytes, each with whether it was quoted.
+pub type Field = Vec<(u8, bool)>;
+
+/// Collects the fields of a word.
+pub struct Fields {
+    /// `None`: everything is joined into one field.
+    separators: Option<Vec<u8>>,
+    /// What stands between the parameters of `"$*"`; `None`: nothing.
+    join: Option<u8>,
+    done: Vec<Field>,
+    current: Option<Field>,
+    /// Whitespace ended the last field: a separator right after it ends no further one.
+    after_space: bool,
+}
+
+impl Fields {
+    /// Splits at these separators, the value of `IFS`.
+    pub fn splitting(ifs: &[u8]) -> Self {
+        Self {
+            separators: Some(ifs.to_vec()),
+            ..Self::joining(ifs)
+        }
+    }
+
+    /// Splits nowhere.
+    pub fn joining(ifs: &[u8]) -> Self {
+        Self {
+            separators: None,
+            join: ifs.first().copied(),
+            done: Vec::new(),
+            current: None,
+            after_space: false,
+        }
+    }
+
+    /// Text of the script itself: not split, may be a pattern.
+    pub fn literal(&mut self, text: &[u8]) {
+        if !text.is_empty() {
+            self.push(text, false);
+        }
+    }
+
+    /// Quoted text: a field even where it is empty.
+    pub fn quoted(&mut self, text: &[u8]) {
+        self.push(text, true);
+    }
+
+    /// What an unquoted expansion yields.
+    pub fn expanded(&mut self, text: &[u8]) {
+        let Some(separators) = self.separators.take() else {
+            return self.literal(text);
+        };
+        let mut rest = text;
+        while let Some(at) = rest.iter().position(|b| separators.contains(b)) {
+            self.literal(&rest[..at]);
+            self.separate(rest[at]);
+            rest = &rest[at + 1..];
+        }
+        self.literal(rest);
+        self.separators = Some(separators);
+    }
+
+    /// Between two parameters of `$@` or unquoted `$*`: a new field, or what joins them.
+    pub fn boundary(&mut self, at: bool) {
+        if self.separators.is_none() {
+            return if at {
+                self.push(b" ", true);
+            } else {
+                self.separator(false);
+            };
+        }
+        self.after_space = false;
+        self.done.extend(self.current.take());
+    }
+
+    /// Between two parameters of `"$*"`.
+    pub fn separator(&mut self, quoted: bool) {
+        if let Some(join) = self.join {
+            self.push(&[join], quoted);
+        }
+    }
+
+    /// All fields.
+    pub fn finish(mut self) -> Vec<Field> {
+        self.done.extend(self.current.take());
+        self.done
+    }
+
+    fn push(&mut self, text: &[u8], quoted: bool) {
+        self.after_space = false;
+        let field = self.current.get_or_insert_default();
+        field.extend(text.iter().map(|&byte| (byte, quoted)));
+    }
+
+    fn separate(&mut self, byte: u8) {
+        let space = matches!(byte, b' ' | b'\t' | b'\n');
+        match self.current.take() {
+            Some(field) => {
+                self.done.push(field);
+                self.after_space = space;
+            }
+            None if space => {}
+            None if self.after_space => self.after_space = false,
+            None => self.done.push(Field::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(ifs: &str, text: &str) -> Vec<String> {
+        let mut fields = Fields::splitting(ifs.as_bytes());
+        fields.expanded(text.as_bytes());
+        shown(fields)
+    }
+
+    fn shown(fields: Fields) -> Vec<String> {
+        let text = |field: Field| field.iter().map(|&(b, _)| char::from(b)).collect();
+        fields.finish().into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn whitespace_merges_other_separators_do_not() {
+        assert_eq!(split(" \t\n", "  a \n b  "), ["a", "b"]);
+        assert_eq!(split(":", "a::b:"), ["a", "", "b"]);
+        assert_eq!(split(":", ":a"), ["", "a"]);
+        assert_eq!(split(": ", "a : b"), ["a", "b"]);
+        assert_eq!(split(": ", "a: :b"), ["a", "", "b"]);
+        assert_eq!(split("", "a b"), ["a b"]);
+        assert!(split(" ", "   ").is_empty());
+    }
+
+    #[test]
+    fn quoted_text_is_one_field() {
+        let mut fields = Fields::splitting(b" ");
+        fields.literal(b"x");
+        fields.quoted(b" y ");
+        fields.expanded(b"z w");
+        assert_eq!(shown(fields), ["x y z", "w"]);
+        let mut fields = Fields::splitting(b" ");
+        fields.quoted(b"");
+        assert_eq!(shown(fields), [""]);
+    }
+
+    #[test]
+    fn parameters_are_fields_of_their_own() {
+        let mut fields = Fields::splitting(b" ");
+        fields.literal(b"<");
+        fields.quoted(b"a b");
+        fields.boundary(true);
+        fields.quoted(b"c");
+        fields.literal(b">");
+        assert_eq!(shown(fields), ["<a b", "c>"]);
+    }
+}
