@@ -7,6 +7,7 @@ pub mod call;
 pub mod docs;
 pub mod options;
 pub mod search;
+pub mod suggest;
 pub mod table;
 #[cfg(test)]
 mod tests;

@@ -110,12 +110,7 @@ enum Style {
     Quoted,
 }
 
-fn expand(
-    shell: &mut Shell,
-    to: &mut Fields,
-    parts: &[Part],
-    style: Style,
-) -> Result<(), Error> {
+fn expand(shell: &mut Shell, to: &mut Fields, parts: &[Part], style: Style) -> Result<(), Error> {
     for part in parts {
         match part {
             Part::Literal(text) => match style {
@@ -216,12 +211,22 @@ fn expand_parameter(
             emit(to, length.to_string().as_bytes(), style);
             Ok(())
         }
-        Operation::TrimStart { longest, pattern } => {
-            trim(shell, to, parameter, value, (pattern, true, *longest), style)
-        }
-        Operation::TrimEnd { longest, pattern } => {
-            trim(shell, to, parameter, value, (pattern, false, *longest), style)
-        }
+        Operation::TrimStart { longest, pattern } => trim(
+            shell,
+            to,
+            parameter,
+            value,
+            (pattern, true, *longest),
+            style,
+        ),
+        Operation::TrimEnd { longest, pattern } => trim(
+            shell,
+            to,
+            parameter,
+            value,
+            (pattern, false, *longest),
+            style,
+        ),
         Operation::Value
         | Operation::Default { .. }
         | Operation::Assign { .. }

@@ -88,7 +88,12 @@ mod tests {
             fs::write(dir.join(name), "").unwrap();
         }
         let at = dir.to_str().unwrap();
-        let full = |names: &[&str]| names.iter().map(|n| format!("{at}/{n}")).collect::<Vec<_>>();
+        let full = |names: &[&str]| {
+            names
+                .iter()
+                .map(|n| format!("{at}/{n}"))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(names(&format!("{at}/*")), full(&["Z", "a", "b", "sub"]));
         assert_eq!(names(&format!("{at}/*/*.ko")), full(&["sub/x.ko"]));
         assert_eq!(names(&format!("{at}/s*/")), full(&["sub/"]));

@@ -5,7 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::rc::Rc;
 
-use super::ast::{Arm, Assignment, Command, Connector, Item, Kind, List, Part, Pipeline, Span, Word};
+use super::ast::{
+    Arm, Assignment, Command, Connector, Item, Kind, List, Part, Pipeline, Span, Word,
+};
 use super::expand::{self, Error};
 use super::jobs::Job;
 use super::options::Flag;
@@ -14,7 +16,6 @@ use super::redirect::{self, Saved};
 use super::shell::{Function, Shell, too_deep};
 use super::vars::{ScopeKind, is_name};
 use crate::cmd::{self, Flow};
-use crate::failure::Failure;
 use crate::sys::signal;
 
 /// Built-ins whose errors end a script and whose assignments stay (POSIX XCU 2.14). `run` is not one of
@@ -362,7 +363,7 @@ impl Shell {
             if self.options.has(Flag::XTrace) {
                 shown.push(format!("{name}={}", displayed(&value)));
             }
-            let mut assign = || {
+            let assign = || {
                 if local {
                     self.vars.make_local(ScopeKind::Command, name)?;
                 }

@@ -212,7 +212,11 @@ impl Jobs {
             "-" => self.list.iter().rev().nth(1),
             _ => match name.parse() {
                 Ok(number) => self.list.iter().find(|job: &&Job| job.number == number),
-                Err(_) => self.list.iter().rev().find(|job| job.text.starts_with(name)),
+                Err(_) => self
+                    .list
+                    .iter()
+                    .rev()
+                    .find(|job| job.text.starts_with(name)),
             },
         }
     }

@@ -78,7 +78,11 @@ impl Shell {
             let _ = signal::ignore(signal);
         }
         if job.processes.is_empty()
-            && let Ok(null) = open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+            && let Ok(null) = open(
+                "/dev/null",
+                OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+                Mode::empty(),
+            )
         {
             let _ = process::dup_onto(null.as_raw_fd(), 0);
         }
@@ -135,12 +139,11 @@ impl Shell {
             };
             let mut stage = |shell: &mut Shell| {
                 drop(next.take());
-                move_onto(input.take(), 0)
-                    .and_then(|()| move_onto(output.take(), 1))
-                    .map_or_else(
-                        |failure| shell.fail(command.span, None, &failure),
-                        |()| shell.run_command(command, true),
-                    )
+                let moved = move_onto(input.take(), 0);
+                match moved.and_then(|()| move_onto(output.take(), 1)) {
+                    Ok(()) => shell.run_command(command, true),
+                    Err(failure) => shell.fail(command.span, None, &failure),
+                }
             };
             self.fork(place, job, &mut stage)?;
             input = next;
@@ -167,7 +170,12 @@ impl Shell {
     /// `item &`
     pub(super) fn run_background(&mut self, item: &Item) -> Flow {
         self.jobs.poll();
-        let mut job = Job::new(self.text_at(item.span).trim_end_matches('&').trim().to_owned());
+        let mut job = Job::new(
+            self.text_at(item.span)
+                .trim_end_matches('&')
+                .trim()
+                .to_owned(),
+        );
         let place = Place::Background;
         let started = if item.rest.is_empty() && !item.first.negated {
             self.start_stages(&item.first, place, &mut job)
@@ -202,7 +210,9 @@ impl Shell {
         let mut job = Job::new(String::new());
         let pid = self.fork(Place::Substitution, &mut job, &mut |shell| {
             shell.checked = false;
-            let moved = ends.take().map_or(Ok(()), |(_, write)| move_onto(Some(write), 1));
+            let moved = ends
+                .take()
+                .map_or(Ok(()), |(_, write)| move_onto(Some(write), 1));
             match moved {
                 Ok(()) => shell.run_last(list),
                 Err(failure) => shell.fail(shell.span, None, &failure),
@@ -212,12 +222,11 @@ impl Shell {
             return Err(Failure::new("start a process"));
         };
         drop(write);
-        let text = match pid {
-            Ok(_) => read_all(&read),
-            Err(failure) => return Err(failure),
-        };
+        let pid = pid?;
+        let text = read_all(&read);
+        // Whoever still writes is told that nobody reads.
         drop(read);
-        let status = wait_plainly(pid?);
+        let status = wait_plainly(pid);
         self.substituted = Some(status.status());
         signal::check_interrupt()?;
         let mut text = text?;

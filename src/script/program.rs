@@ -49,11 +49,9 @@ pub fn find(path: &[u8], name: &[u8]) -> Result<Vec<u8>, Failure> {
 }
 
 fn unknown(name: &[u8]) -> Failure {
-    let failure = Failure::new("not found").with_status(127);
-    match suggest::for_unknown(&String::from_utf8_lossy(name)) {
-        Some(hint) => failure.with_hint(hint),
-        None => failure,
-    }
+    Failure::new("not found")
+        .with_status(127)
+        .with_hint(suggest::for_unknown(&String::from_utf8_lossy(name)))
 }
 
 fn cannot(what: &str, file: &[u8], errno: Errno) -> Failure {
@@ -89,9 +87,7 @@ impl Shell {
         let environment = self.vars.environment();
         let envp: Vec<_> = environment
             .iter()
-            .map(|(name, value)| {
-                string(&[name.as_bytes(), b"=", value.as_bytes()].concat())
-            })
+            .map(|(name, value)| string(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
             .collect::<Result<_, _>>()?;
         let Err(errno) = execve(&path, &argv, &envp);
         if errno != Errno::ENOEXEC {

@@ -199,8 +199,9 @@ fn file(kind: &RedirectKind, path: &[u8], clobber: bool) -> Result<OwnedFd, Fail
 }
 
 fn regular(path: &[u8]) -> bool {
-    stat(OsStr::from_bytes(path))
-        .is_ok_and(|found| SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG)
+    stat(OsStr::from_bytes(path)).is_ok_and(|found| {
+        SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
+    })
 }
 
 /// A descriptor from which `body` is read.

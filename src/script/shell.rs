@@ -186,6 +186,11 @@ impl Shell {
         self.interactive
     }
 
+    /// In a forked child: no prompt to return to.
+    pub(super) fn leave_prompt(&mut self) {
+        self.interactive = false;
+    }
+
     /// Tells which background jobs have ended or stopped since the last call: before each prompt.
     pub fn notify_jobs(&mut self) {
         jobs::notify(self);
@@ -292,7 +297,11 @@ impl Shell {
     /// `. FILE`: runs a file with its own positional parameters if there are any; `return` ends it.
     ///
     /// Errors: the file cannot be read.
-    pub(crate) fn source_file(&mut self, path: &Path, args: Vec<OsString>) -> Result<Flow, Failure> {
+    pub(crate) fn source_file(
+        &mut self,
+        path: &Path,
+        args: Vec<OsString>,
+    ) -> Result<Flow, Failure> {
         let text = read_script(path)?;
         let kept = (!args.is_empty()).then(|| {
             let args = args.into_iter().map(OsString::into_vec).collect();

@@ -26,7 +26,9 @@ impl Traps {
 
     /// Every action, sorted by number.
     pub fn iter(&self) -> impl Iterator<Item = (i32, &[u8])> {
-        self.actions.iter().map(|(n, action)| (*n, action.as_slice()))
+        self.actions
+            .iter()
+            .map(|(n, action)| (*n, action.as_slice()))
     }
 
     /// Sets an action (`None`: the default), and with it what the signal does.
@@ -34,8 +36,7 @@ impl Traps {
     /// Errors: the signal can be neither caught nor ignored.
     pub fn set(&mut self, number: i32, action: Option<Vec<u8>>) -> Result<(), Failure> {
         if let Ok(signal) = Signal::try_from(number) {
-            dispose(signal, action.as_deref())
-                .doing(|| format!("trap {}", signal_name(number)))?;
+            dispose(signal, action.as_deref()).doing(|| format!("trap {}", signal_name(number)))?;
         }
         self.actions.retain(|(n, _)| *n != number);
         if let Some(action) = action {
@@ -47,7 +48,8 @@ impl Traps {
 
     /// In a subshell: only what is ignored stays (POSIX XCU 2.11); `reset_for_child` came before.
     pub fn enter_child(&mut self) {
-        self.actions.retain(|(n, action)| *n != EXIT && action.is_empty());
+        self.actions
+            .retain(|(n, action)| *n != EXIT && action.is_empty());
         for (number, _) in &self.actions {
             if let Ok(signal) = Signal::try_from(*number) {
                 let _ = signal::ignore(signal);
