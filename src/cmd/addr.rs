@@ -52,9 +52,9 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
             let name = words.take()?;
             list(call, name, &mut words)
         }
-        Some("add") => change(&mut words, addr::add),
-        Some("replace") => change(&mut words, addr::replace),
-        Some("del" | "delete") => change(&mut words, remove),
+        Some("add") => change(&mut words, false, addr::add),
+        Some("replace") => change(&mut words, false, addr::replace),
+        Some("del" | "delete") => change(&mut words, true, addr::remove),
         Some("flush") => flush(call, &mut words),
         Some(name) => list(call, Some(name.to_owned()), &mut words),
     }?;
@@ -166,6 +166,7 @@ fn json<'a>(entries: &[Entry], name_of: &dyn Fn(u32) -> &'a str) -> Json {
 /// `add`, `replace` and `del`: reads what the address is, then does it.
 fn change(
     words: &mut Words,
+    removal: bool,
     act: fn(&mut Socket, &Address) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let text = words.need("the address")?;
@@ -192,18 +193,14 @@ fn change(
     let name = name.ok_or_else(|| Failure::usage("missing 'dev IF': the link"))?;
     let mut socket = Socket::open()?;
     address.index = link::by_name(&mut socket, &name)?.index;
-    if prefix.is_none() {
-        // To delete: the prefix length that it has.
+    if removal && prefix.is_none() {
+        // The prefix length that it has.
         let known = addr::list(&mut socket, Some(address.index))?;
         if let Some(known) = known.iter().find(|known| known.ip == ip) {
             address.prefix = known.prefix;
         }
     }
     act(&mut socket, &address)
-}
-
-fn remove(socket: &mut Socket, address: &Address) -> Result<(), Failure> {
-    addr::remove(socket, address)
 }
 
 fn take_broadcast(words: &mut Words, address: &Address) -> Result<Option<Ipv4Addr>, Failure> {

@@ -52,9 +52,9 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
             words.end()?;
             list(call)
         }
-        Some("add") => change(call, &mut words, route::add),
-        Some("replace") => change(call, &mut words, route::replace),
-        Some("del" | "delete") => change(call, &mut words, route::remove),
+        Some("add") => change(call, &mut words, route::BOOT, route::add),
+        Some("replace") => change(call, &mut words, route::BOOT, route::replace),
+        Some("del" | "delete") => change(call, &mut words, route::ANY, route::remove),
         Some(other) => return Err(unexpected(other).with_hint("route list, add, replace or del?")),
     }?;
     Ok(Flow::OK)
@@ -143,6 +143,7 @@ fn json(routes: &[Route], links: &[Link]) -> Json {
 fn change(
     call: &Call<'_>,
     words: &mut Words,
+    protocol: u8,
     act: fn(&mut Socket, &Route) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let destination = words.need("the destination: a network, an address or 'default'")?;
@@ -155,7 +156,7 @@ fn change(
         metric: None,
         source: None,
         onlink: false,
-        protocol: route::BOOT,
+        protocol,
     };
     while let Some(word) = words.take()? {
         match word.as_str() {

@@ -8,3 +8,6 @@ pub mod link;
 pub mod route;
 pub mod socket;
 pub mod wire;
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,8 @@ const NEXT_HOP: usize = 8;
 const ONLINK: u32 = 4;
 /// RTPROT_BOOT: the protocol of routes that a person or a script adds.
 pub const BOOT: u8 = libc::RTPROT_BOOT;
+/// RTPROT_UNSPEC: to remove a route whoever installed it.
+pub const ANY: u8 = libc::RTPROT_UNSPEC;
 
 /// One route of the main table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +78,8 @@ pub fn replace(socket: &mut Socket, route: &Route) -> Result<(), Failure> {
     put(socket, route, libc::NLM_F_CREATE | libc::NLM_F_REPLACE)
 }
 
-/// Removes a route. Errors: ESRCH where it is not there.
+/// Removes a route; where the protocol is not [`ANY`], only one that was installed with it.
+/// Errors: ESRCH where it is not there.
 pub fn remove(socket: &mut Socket, route: &Route) -> Result<(), Failure> {
     let removed = socket.acknowledged(request(libc::RTM_DELROUTE, 0, route));
     removed.map_err(|refusal| explain(refusal, "remove", route))
@@ -96,7 +99,7 @@ pub(super) fn request(kind: u16, flags: i32, route: &Route) -> Request {
         None if route.destination.is_ipv4() => libc::RT_SCOPE_LINK,
         _ => libc::RT_SCOPE_UNIVERSE,
     };
-    // To remove: whatever type and protocol, unless a protocol was given.
+    // To remove: whatever its type.
     let unicast = if removal {
         libc::RTN_UNSPEC
     } else {
