@@ -1,4 +1,11 @@
 //! The packer: the same input gives the same bytes, and what is in them. Needs `make build kernel`.
+// A test that cannot go on has failed; helpers are not marked as tests.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,13 @@
 //! Boots the packed image in QEMU. Needs `make initrd` and qemu-system-x86_64; `INITSH_SKIP_BOOT=1`
 //! skips all of it, anything else that is lacking fails it. Two guests at a time are plenty:
 //! `cargo test --test boot -- --test-threads=2`.
+// A test that cannot go on has failed; helpers are not marked as tests.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 
 mod console;
 mod ends;

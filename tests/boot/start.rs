@@ -9,7 +9,7 @@ fn the_main_path_ends_in_a_power_off() {
     let mut guest = setup.start();
     guest.wait_for("10.0.2.15");
     guest.wait_for(" commands, 0 failed");
-    guest.wait_for("/autoexec.run");
+    guest.wait_for("no autoexec.run");
     assert_eq!(guest.end(), 0);
     assert!(!guest.log().contains("Kernel panic"), "PID 1 must not end");
 }
@@ -29,7 +29,7 @@ fn autoexec_runs_from_an_appended_archive() {
 fn a_key_skips_autoexec() {
     let Some(setup) = Setup::new() else { return };
     let mut guest = setup.autoexec("echo \"auto-$((40 + 2))\"\n").start();
-    guest.wait_for("autoexec.run in ");
+    guest.wait_for("autoexec.run starts in ");
     guest.type_text(" ");
     guest.shell();
     assert!(!guest.log().contains("auto-42"));
@@ -46,7 +46,7 @@ fn a_key_in_stage_2_opens_the_shell() {
         .guest_file("/quiet.run", "mount proc\necho script-done\n")
         .start();
     guest.wait_for("script-done");
-    guest.wait_for("power");
+    guest.wait_for("power off in ");
     guest.type_text("x");
     guest.shell();
     assert_eq!(guest.ok("echo $((6 * 7))"), "42\n");
