@@ -1,1 +1,93 @@
-//! stub
+//! The poll loop that drives any number of protocol clients. Invariant: it sleeps only in ppoll(2), and
+//! Ctrl-C or the stop descriptor end the sleep at once.
+
+use std::os::fd::BorrowedFd;
+
+use nix::poll::{PollFd, PollFlags};
+
+use crate::failure::Failure;
+use crate::sys::signal::poll_until;
+use crate::time::Instant;
+
+/// A protocol client: a machine with its sockets.
+pub trait Session {
+    /// Adds the descriptors whose readability it waits for.
+    fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>);
+
+    /// When it wants to be woken although nothing came in.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// Something may have come in, or the deadline may have passed. Must not block.
+    fn wake(&mut self, now: Instant);
+}
+
+/// Why [`turn`] came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Some session was woken.
+    Woken,
+    /// `stop` is readable.
+    Stopped,
+    /// `until` has passed.
+    Over,
+}
+
+/// Waits until something happens and wakes the sessions that it concerns.
+///
+/// Errors: Ctrl-C ([`Failure::interrupted`]); poll(2) itself failed.
+pub fn turn<S: Session>(
+    sessions: &mut [S],
+    stop: Option<BorrowedFd<'_>>,
+    until: Option<Instant>,
+) -> Result<Turn, Failure> {
+    let deadlines = sessions.iter().filter_map(S::deadline).chain(until);
+    let next = deadlines.min();
+    let ready = wait(sessions, stop, next)?;
+    let now = Instant::now();
+    let mut woken = false;
+    for (session, ready) in sessions.iter_mut().zip(&ready.sessions) {
+        if *ready || session.deadline().is_some_and(|at| at <= now) {
+            session.wake(now);
+            woken = true;
+        }
+    }
+    Ok(match until {
+        _ if ready.stop => Turn::Stopped,
+        Some(until) if until <= now && !woken => Turn::Over,
+        _ => Turn::Woken,
+    })
+}
+
+struct Ready {
+    sessions: Vec<bool>,
+    stop: bool,
+}
+
+fn wait<S: Session>(
+    sessions: &[S],
+    stop: Option<BorrowedFd<'_>>,
+    next: Option<Instant>,
+) -> Result<Ready, Failure> {
+    let mut fds = Vec::with_capacity(sessions.len() * 3 + 1);
+    fds.extend(stop.map(|stop| PollFd::new(stop, PollFlags::POLLIN)));
+    let mut ends = Vec::with_capacity(sessions.len());
+    for session in sessions {
+        session.watch(&mut fds);
+        ends.push(fds.len());
+    }
+    let is_ready: fn(&PollFd<'_>) -> bool = match poll_until(&mut fds, next)? {
+        true => |fd| fd.any().unwrap_or(true),
+        false => |_| false,
+    };
+    let mut begin = fds.len().min(stop.iter().len());
+    let stop = fds[..begin].iter().any(is_ready);
+    let sessions = ends.into_iter().map(|end| {
+        let ready = fds[begin..end].iter().any(is_ready);
+        begin = end;
+        ready
+    });
+    Ok(Ready {
+        sessions: sessions.collect(),
+        stop,
+    })
+}

@@ -5,6 +5,7 @@
 use std::net::Ipv4Addr;
 
 use super::wire::Malformed;
+use crate::sys::packet::Instruction;
 
 /// The port that servers and relays listen on.
 pub const SERVER_PORT: u16 = 67;
@@ -17,6 +18,49 @@ const PROTOCOL_UDP: u8 = 17;
 /// More-fragments flag and fragment offset; the don't-fragment bit 0x4000 is not one of them.
 const FRAGMENT: u16 = 0x3fff;
 const TTL: u8 = 64;
+
+/// A filter for the packet socket: unfragmented UDP to the client's port, for this hardware address, so
+/// that a client is not woken for what its neighbours receive. Offsets count from the IPv4 header.
+pub fn filter(mac: &[u8]) -> Vec<Instruction> {
+    const DROP: u8 = u8::MAX;
+    let mut half = [0; 6];
+    let length = mac.len().min(half.len());
+    half[..length].copy_from_slice(&mac[..length]);
+    let [a, b, c, d, e, f] = half.map(u32::from);
+    // linux/bpf_common.h: loads of a byte, half word or word at an offset, or at X and an offset.
+    let (byte, half, half_x, word_x) = (0x30, 0x28, 0x48, 0x40);
+    let (header_to_x, equals, any_bit, accept) = (0xb1, 0x15, 0x45, 0x06);
+    let chaddr = 8 + 28;
+    let program = [
+        (byte, 0, 0, 9),
+        (equals, 0, DROP, PROTOCOL_UDP.into()),
+        (half, 0, 0, 6),
+        (any_bit, DROP, 0, FRAGMENT.into()),
+        (header_to_x, 0, 0, 0),
+        (half_x, 0, 0, 2),
+        (equals, 0, DROP, CLIENT_PORT.into()),
+        (word_x, 0, 0, chaddr),
+        (equals, 0, DROP, a << 24 | b << 16 | c << 8 | d),
+        (half_x, 0, 0, chaddr + 4),
+        (equals, 0, DROP, e << 8 | f),
+        (accept, 0, 0, u32::from(u16::MAX)),
+        (accept, 0, 0, 0),
+    ];
+    let last = program.len() - 1;
+    let instructions = program.iter().enumerate();
+    let instructions = instructions.map(|(at, &(code, jt, jf, k))| {
+        let jump = |to: u8| {
+            if to == DROP {
+                (last - at - 1) as u8
+            } else {
+                to
+            }
+        };
+        let (jt, jf) = (jump(jt), jump(jf));
+        Instruction { code, jt, jf, k }
+    });
+    instructions.collect()
+}
 
 /// An IPv4 packet that carries `payload` from the client's port to the server's. `payload` is at most
 /// 1472 bytes long.

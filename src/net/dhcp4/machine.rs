@@ -246,6 +246,18 @@ impl Machine {
         }
     }
 
+    /// Why there is no lease, once that is worth telling: the quick repetitions are over, a server
+    /// refuses, or there is no carrier.
+    pub fn trouble(&self) -> Option<String> {
+        let troubled = match self.state {
+            State::Idle | State::Waiting { .. } => true,
+            State::Selecting { .. } => self.discovers > 3 || self.refusals > 0,
+            State::Requesting { attempt, .. } => attempt.count > 3,
+            State::Bound { .. } | State::Renewing { .. } | State::Rebinding { .. } => false,
+        };
+        troubled.then(|| self.explain())
+    }
+
     fn link_up(&mut self, now: Instant) {
         if matches!(self.state, State::Idle) {
             self.discovers = 0;

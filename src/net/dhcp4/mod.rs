@@ -10,4 +10,5 @@ pub mod lease;
 pub mod machine;
 pub mod options;
 pub mod timing;
+pub mod udp;
 pub mod wire;

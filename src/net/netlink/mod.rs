@@ -7,6 +7,7 @@ pub mod addr;
 pub mod link;
 pub mod route;
 pub mod socket;
+pub mod watch;
 pub mod wire;
 
 #[cfg(test)]

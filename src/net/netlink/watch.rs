@@ -1,0 +1,50 @@
+//! Tells that some link has changed. What has changed is asked for anew with [`super::link`]: messages
+//! may be lost (ENOBUFS), the state of a link may not.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv};
+
+use crate::failure::{Doing, Failure};
+
+/// RTMGRP_LINK of linux/rtnetlink.h: changes of links.
+const LINKS: u32 = 1;
+
+/// A subscription to the changes of links.
+#[derive(Debug)]
+pub struct Watch {
+    socket: Socket,
+}
+
+impl Watch {
+    /// Subscribes. Changes from now on make the descriptor readable.
+    pub fn open() -> Result<Self, Failure> {
+        let what = || "watch the network links";
+        let mut socket = Socket::new(NETLINK_ROUTE).doing(what)?;
+        socket.set_non_blocking(true).doing(what)?;
+        socket.bind(&SocketAddr::new(0, LINKS)).doing(what)?;
+        Ok(Self { socket })
+    }
+
+    /// Whether something has changed since the last call.
+    pub fn changed(&self) -> bool {
+        let mut changed = false;
+        loop {
+            // The message is not read: a byte of it takes it off the queue.
+            match recv(self.socket.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT) {
+                Ok(_) | Err(Errno::ENOBUFS) => changed = true,
+                Err(Errno::EINTR) => {}
+                Err(_) => return changed,
+            }
+        }
+    }
+}
+
+impl AsFd for Watch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
