@@ -32,7 +32,9 @@ fn get(name: &str) -> Option<Vec<u8>> {
 fn list() -> Vec<(String, Vec<u8>)> {
     let found = Socket::open().and_then(|mut socket| {
         let links = link::list(&mut socket)?;
-        let records = links.iter().map(|link| (link.name.clone(), record(&mut socket, link)));
+        let records = links
+            .iter()
+            .map(|link| (link.name.clone(), record(&mut socket, link)));
         Ok(records.collect::<Vec<_>>())
     });
     let mut settings = Vec::new();

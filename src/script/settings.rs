@@ -14,7 +14,10 @@ pub struct Branch {
 }
 
 /// Every branch, sorted by name.
-pub const BRANCHES: &[&Branch] = &[&crate::system::cmdline::SETTINGS, &crate::net::settings::SETTINGS];
+pub const BRANCHES: &[&Branch] = &[
+    &crate::system::cmdline::SETTINGS,
+    &crate::net::settings::SETTINGS,
+];
 
 /// The value of a dotted name.
 pub fn get(name: &str) -> Option<Vec<u8>> {

@@ -49,6 +49,15 @@ pub struct Options {
     pub timing: Timing,
 }
 
+/// What happened to a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// It has a lease that is not the one before: its [`summary`].
+    Bound(String),
+    /// Something failed, or a lease is gone.
+    Problem(String),
+}
+
 /// A client of one interface.
 pub struct Client {
     link: Link,
@@ -60,7 +69,7 @@ pub struct Client {
     lease: Option<Lease>,
     began: Instant,
     gone: Option<Failure>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
     reported: String,
 }
 
@@ -128,7 +137,7 @@ impl Client {
     }
 
     /// What happened since the last call, one line each.
-    pub fn take_notes(&mut self) -> Vec<String> {
+    pub fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)
     }
 
@@ -217,7 +226,7 @@ impl Client {
             self.note(failure.to_string());
         }
         if old.as_ref() != Some(&lease) {
-            self.note(summary(&lines));
+            self.notes.push(Note::Bound(summary(&lines)));
         }
         self.lease = Some(lease);
     }
@@ -264,7 +273,7 @@ impl Client {
     }
 
     fn note(&mut self, text: String) {
-        self.notes.push(text);
+        self.notes.push(Note::Problem(text));
     }
 
     /// Leaves a record of why there is no lease, for whoever waits for one in another process.

@@ -1,0 +1,202 @@
+//! Clients as a process runs them: once until they have leases ([`acquire`]), or for as long as the
+//! machine is up ([`keep`]). Invariant: readiness is told as soon as the last lease is configured, and
+//! only then is anything slow done.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use super::driver::{Client, KIND, Note, Options, STATE, summary};
+use crate::failure::{Doing, Failure};
+use crate::net::driver::{Turn, turn};
+use crate::net::lease::{self, Record};
+use crate::supervise::spec::READY_FD;
+use crate::sys::packet::PacketSocket;
+use crate::sys::{inherited, process};
+use crate::time::Instant;
+
+/// How it went on one interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The interface.
+    pub name: String,
+    /// The lease as it is kept in its file, or why there is none.
+    pub lease: Result<Record, String>,
+    /// How long it took to configure it.
+    pub took: Duration,
+}
+
+impl Outcome {
+    /// `eth0: 10.0.2.15/24 via 10.0.2.2, dns 10.0.2.3, lease 86400 s from 10.0.2.2 (12 ms)`, or
+    /// `eth1: no answer after 5 tries`.
+    pub fn line(&self) -> String {
+        match &self.lease {
+            Ok(lease) => format!(
+                "{}: {} ({} ms)",
+                self.name,
+                summary(lease),
+                self.took.as_millis()
+            ),
+            Err(why) => format!("{}: {why}", self.name),
+        }
+    }
+}
+
+/// Gets leases for all interfaces at the same time, configures them and lets go.
+///
+/// Errors: Ctrl-C. What fails on an interface is in its outcome.
+pub fn acquire(
+    names: &[String],
+    options: &Options,
+    timeout: Duration,
+) -> Result<Vec<Outcome>, Failure> {
+    let began = Instant::now();
+    let mut outcomes = Vec::new();
+    let mut clients = Vec::new();
+    for name in names {
+        match Client::start(name, options.clone()) {
+            Ok(client) => clients.push(client),
+            Err(failure) => outcomes.push(without(name, failure.to_string())),
+        }
+    }
+    let mut sockets = Vec::new();
+    while !clients.is_empty() {
+        let turn = turn(&mut clients, None, Some(began + timeout))?;
+        clients.retain_mut(|client| {
+            let waits = client.lease().is_none() && client.gone().is_none();
+            if !waits {
+                outcomes.push(outcome(client, began));
+                sockets.extend(client.settle());
+            }
+            waits
+        });
+        if turn == Turn::Over {
+            break;
+        }
+    }
+    for mut client in clients {
+        outcomes.push(outcome(&mut client, began));
+        let _ = lease::remove(client.name(), STATE);
+    }
+    close_aside(sockets);
+    let place = |outcome: &Outcome| names.iter().position(|name| *name == outcome.name);
+    outcomes.sort_by_key(place);
+    Ok(outcomes)
+}
+
+fn without(name: &str, why: String) -> Outcome {
+    Outcome {
+        name: name.to_owned(),
+        lease: Err(why),
+        took: Duration::ZERO,
+    }
+}
+
+fn outcome(client: &mut Client, began: Instant) -> Outcome {
+    let problems = client
+        .take_notes()
+        .into_iter()
+        .filter_map(|note| match note {
+            Note::Problem(text) => Some(text),
+            Note::Bound(_) => None,
+        });
+    let problems: Vec<_> = problems.collect();
+    let lease = match (lease::load(client.name(), KIND), client.lease()) {
+        // Whatever could not be configured spoils it: an address without its route is no network.
+        (Some(_), Some(_)) if !problems.is_empty() => Err(problems.join("; ")),
+        (Some(record), Some(_)) => Ok(record),
+        _ => Err([vec![client.why()], problems].concat().join("; ")),
+    };
+    Outcome {
+        name: client.name().to_owned(),
+        lease,
+        took: Instant::now().since(began),
+    }
+}
+
+/// Closing a packet socket takes the kernel 8–20 ms (RCU), and the last one to close it waits: a
+/// grandchild, which nobody has to reap, holds them until this process has let go.
+fn close_aside(mut sockets: Vec<PacketSocket>) {
+    if sockets.is_empty() {
+        return;
+    }
+    let Ok((reader, writer)) = nix::unistd::pipe2(OFlag::O_CLOEXEC) else {
+        return;
+    };
+    match process::fork() {
+        Ok(process::Fork::Child) => {
+            if let Ok(process::Fork::Child) = process::fork() {
+                sockets.sort_by_key(|socket| socket.as_fd().as_raw_fd());
+                hold(&reader, &sockets);
+            }
+            process::exit_now(0);
+        }
+        Ok(process::Fork::Parent(child)) => {
+            let _ = nix::sys::wait::waitpid(child, None);
+        }
+        Err(_) => {}
+    }
+    drop(sockets);
+    drop(writer);
+}
+
+/// Waits for the end of the pipe with nothing open but that and the sockets: whatever else this process
+/// has inherited, somebody may be waiting for its end. `sockets` are in the order of their numbers, so
+/// that none lands on one that is still to be moved.
+fn hold(pipe: &OwnedFd, sockets: &[PacketSocket]) {
+    let numbers = sockets.iter().map(|socket| socket.as_fd().as_raw_fd());
+    let mut next = 0;
+    for number in [pipe.as_raw_fd()].into_iter().chain(numbers) {
+        let _ = process::dup_onto(number, next);
+        next += 1;
+    }
+    process::close_from(next);
+    while let Ok(1..) | Err(Errno::EINTR) = nix::unistd::read(std::io::stdin(), &mut [0; 8]) {}
+}
+
+/// Keeps leases for the interfaces until SIGTERM, which leaves them configured: whoever stops the client
+/// may want the network. Tells `INITSH_READY_FD` once all of them are bound.
+///
+/// Errors: an interface cannot be used, or is gone.
+pub fn keep(
+    names: &[String],
+    options: &Options,
+    log: &mut dyn FnMut(&str, Note),
+) -> Result<(), Failure> {
+    let mut stop = SigSet::empty();
+    stop.add(Signal::SIGTERM);
+    stop.thread_block().doing(|| "block SIGTERM")?;
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    let stop = SignalFd::with_flags(&stop, flags).doing(|| "watch for SIGTERM")?;
+    let mut ready = std::env::var(READY_FD)
+        .ok()
+        .and_then(|number| inherited::take(number.parse().ok()?).ok());
+    let mut clients = Vec::with_capacity(names.len());
+    for name in names {
+        clients.push(Client::start(name, options.clone())?);
+    }
+    loop {
+        if turn(&mut clients, Some(stop.as_fd()), None)? == Turn::Stopped {
+            return Ok(());
+        }
+        if clients.iter().all(|client| client.lease().is_some())
+            && let Some(ready) = ready.take()
+        {
+            // Nobody may be listening any more.
+            let _ = nix::unistd::write(&ready, b"\n");
+        }
+        for client in &mut clients {
+            for note in client.take_notes() {
+                log(client.name(), note);
+            }
+            if let Some(gone) = client.gone() {
+                return Err(gone.clone());
+            }
+            drop(client.settle());
+        }
+    }
+}
