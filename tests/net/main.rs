@@ -1,6 +1,14 @@
 //! Network tests in namespaces of their own. They need root and iproute2; `INITSH_SKIP_NET=1` skips
 //! them, anything else that is lacking fails them.
 
+// What a test's helper does not get passes for a failure of the test.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
+
 mod json;
 mod netlink;
 mod support;

@@ -17,6 +17,8 @@ use crate::net::address::{from_octets, octets};
 const FIXED: usize = 12;
 /// `struct rtnexthop`.
 const NEXT_HOP: usize = 8;
+/// linux/rtnetlink.h; libc has it for glibc alone.
+const RTA_VIA: u16 = 18;
 /// RTNH_F_ONLINK (linux/rtnetlink.h).
 const ONLINK: u32 = 4;
 /// RTPROT_BOOT: the protocol of routes that a person or a script adds.
@@ -124,7 +126,7 @@ pub(super) fn request(kind: u16, flags: i32, route: &Route) -> Request {
             request.put(libc::RTA_GATEWAY, &octets(gateway));
         }
         Some(gateway) => {
-            request.put(libc::RTA_VIA, &via(gateway));
+            request.put(RTA_VIA, &via(gateway));
         }
         None => {}
     }
@@ -232,7 +234,7 @@ pub(super) fn parse(body: &[u8], found: &mut Vec<Route>) {
 fn read_hop(route: &mut Route, kind: u16, value: &[u8]) {
     match kind {
         libc::RTA_GATEWAY => route.gateway = from_octets(value),
-        libc::RTA_VIA => route.gateway = value.get(2..).and_then(from_octets),
+        RTA_VIA => route.gateway = value.get(2..).and_then(from_octets),
         libc::RTA_OIF => route.index = u32_at(value, 0),
         _ => {}
     }
