@@ -1,18 +1,18 @@
-//! `false`: fail.
+//! `false`: fails.
 
-use super::{Call, Command, Flow, Group};
-use crate::failure::Failure;
+use super::{Command, Flow, Group, Operand, Parse};
 
 pub(super) const COMMAND: Command = Command {
     name: "false",
     group: Group::Language,
     summary: "fail",
     usage: "",
-    examples: &[("false", "fail")],
-    run,
+    details: "Status 1, whatever its words are.",
+    parse: Parse::Verbatim,
+    operands: Operand::None,
+    see: &["true"],
+    terms: &["failure", "error"],
+    examples: &[("until false; do sleep 1; done", "for ever")],
+    run: |_| Ok(Flow::Status(1)),
     ..Command::DEFAULT
 };
-
-fn run(_call: &mut Call<'_>) -> Result<Flow, Failure> {
-    Err(Failure::new("not built yet"))
-}

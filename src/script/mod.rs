@@ -3,10 +3,12 @@
 
 pub mod arith;
 pub mod ast;
+pub mod condition;
 mod cursor;
 pub mod error;
 pub mod expand;
 mod fields;
+pub mod format;
 mod glob;
 mod grammar;
 mod heredoc;
