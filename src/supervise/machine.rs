@@ -122,6 +122,8 @@ pub enum Event {
     Executed,
     /// Its program could not be executed; the process will end.
     ExecFailed(Errno),
+    /// Its working directory could not be entered; the process will end.
+    NoDirectory(Errno),
     /// It says that it is ready.
     Ready,
     /// Its process has ended.
@@ -154,12 +156,26 @@ pub enum Reason {
     Ended(Exit),
     /// Its program could not be executed.
     CannotExecute(Errno),
+    /// Its working directory could not be entered.
+    CannotEnter(Errno),
     /// There was no process to be had.
     CannotFork(Errno),
     /// Somebody stopped it.
     Asked,
     /// It did not stop when asked and was killed.
     Killed,
+}
+
+impl Reason {
+    /// The system error behind it, if any.
+    pub fn errno(self) -> Option<Errno> {
+        match self {
+            Self::CannotExecute(errno) | Self::CannotEnter(errno) | Self::CannotFork(errno) => {
+                Some(errno)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// `exit 1`, `cannot execute: ENOENT (No such file or directory)`
@@ -172,6 +188,7 @@ impl fmt::Display for Reason {
             Self::Asked => return f.write_str("stopped on request"),
             Self::Killed => return f.write_str("killed: did not stop when asked"),
             Self::CannotExecute(errno) => ("cannot execute", errno),
+            Self::CannotEnter(errno) => ("cannot enter its working directory", errno),
             Self::CannotFork(errno) => ("cannot fork", errno),
         };
         write!(f, "{what}: {errno:?} ({})", errno.desc())
@@ -187,7 +204,7 @@ pub struct Machine {
     since: Instant,
     pid: Option<i32>,
     pause: Duration,
-    exec_error: Option<Errno>,
+    obstacle: Option<Reason>,
     last: Option<Exit>,
     starts: u32,
     exits: u32,
@@ -203,7 +220,7 @@ impl Machine {
             since: now,
             pid: None,
             pause: policy.shortest,
-            exec_error: None,
+            obstacle: None,
             last: None,
             starts: 0,
             exits: 0,
@@ -263,7 +280,7 @@ impl Machine {
             }
             (State::Pending { .. }, Event::Forked(pid)) => {
                 self.pid = Some(pid);
-                self.exec_error = None;
+                self.obstacle = None;
                 self.starts = self.starts.saturating_add(1);
                 let reason = match self.policy.ready {
                     Ready::Exec => Reason::Nothing,
@@ -282,7 +299,11 @@ impl Machine {
                 self.enter(State::Running, Reason::Nothing, now)
             }
             (State::Starting { .. } | State::Stopping { .. }, Event::ExecFailed(errno)) => {
-                self.exec_error = Some(errno);
+                self.obstacle = Some(Reason::CannotExecute(errno));
+                None
+            }
+            (State::Starting { .. } | State::Stopping { .. }, Event::NoDirectory(errno)) => {
+                self.obstacle = Some(Reason::CannotEnter(errno));
                 None
             }
             (_, Event::Exited(exit)) if self.pid.is_some() => self.ended(exit, now),
@@ -335,8 +356,8 @@ impl Machine {
         if self.state == State::Running && now.since(self.since) >= self.policy.stable {
             self.pause = self.policy.shortest;
         }
-        if let Some(errno) = self.exec_error.take() {
-            return self.not_executed(errno, now);
+        if let Some(obstacle) = self.obstacle.take() {
+            return self.not_executed(obstacle, now);
         }
         let reason = Reason::Ended(exit);
         let again = match self.policy.restart {
@@ -353,9 +374,8 @@ impl Machine {
         }
     }
 
-    fn not_executed(&mut self, errno: Errno, now: Instant) -> Option<Action> {
-        let reason = Reason::CannotExecute(errno);
-        if is_shortage(errno) {
+    fn not_executed(&mut self, reason: Reason, now: Instant) -> Option<Action> {
+        if reason.errno().is_some_and(is_shortage) {
             let retry = now + FORK_RETRY;
             return self.enter(State::Pending { retry }, reason, now);
         }

@@ -1,9 +1,21 @@
 //! Supervision: what a service is ([`spec`]), how its state changes ([`machine`]), which there are
-//! ([`table`]), and how other processes ask PID 1 about it ([`client`], [`protocol`], [`server`]).
+//! ([`table`]), how PID 1 acts on it ([`supervisor`], [`spawn`]), how other processes ask PID 1
+//! ([`client`], [`protocol`], [`server`]), and how a machine ends ([`shutdown`], [`finish`]).
 
 pub mod client;
 pub mod exits;
+pub mod finish;
+pub mod listener;
 pub mod machine;
+pub mod mounts;
 pub mod protocol;
+pub mod server;
+pub mod settings;
+pub mod shutdown;
+pub mod spawn;
 pub mod spec;
+pub mod supervisor;
+pub mod table;
+pub mod voice;
+pub mod waits;
 pub mod wire;

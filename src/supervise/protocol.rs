@@ -52,6 +52,8 @@ pub enum Until {
     Exit,
     /// It has ended and is not started again.
     Settled,
+    /// The same, answered with the service instead of its last exit.
+    Stopped,
 }
 
 /// What a client asks for.
@@ -160,6 +162,7 @@ impl Request {
                     1 => Until::Ready,
                     2 => Until::Exit,
                     3 => Until::Settled,
+                    4 => Until::Stopped,
                     _ => return Err(Malformed::Value),
                 };
                 Self::Wait(target, until, Duration::from_millis(from.long()?))

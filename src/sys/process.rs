@@ -70,16 +70,33 @@ pub fn exec_fd(file: BorrowedFd<'_>, argv: &[CString], envp: &[CString]) -> Errn
 /// (auxiliary vector, needs no `/proc`), else `/proc/self/exe`.
 pub fn own_executable() -> Result<OwnedFd, Errno> {
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    open(c"/proc/self/exe", flags, Mode::empty())
+        .or_else(|_| open(own_path(), flags, Mode::empty()))
+}
+
+/// The path that the kernel started this process from (`AT_EXECFN`); empty where it is not known.
+pub fn own_path() -> &'static CStr {
     // SAFETY: AT_EXECFN is zero or a NUL-terminated string that lives as long as the process.
-    let path = unsafe {
+    unsafe {
         let address = libc::getauxval(libc::AT_EXECFN) as *const libc::c_char;
         if address.is_null() {
             c""
         } else {
             CStr::from_ptr(address)
         }
-    };
-    open(c"/proc/self/exe", flags, Mode::empty()).or_else(|_| open(path, flags, Mode::empty()))
+    }
+}
+
+/// Has exec close every descriptor from `first` on: close_range(2) with `CLOSE_RANGE_CLOEXEC` (5.11).
+pub fn cloexec_from(first: RawFd) {
+    let flag = libc::CLOSE_RANGE_CLOEXEC;
+    // SAFETY: changes flags of the descriptor table, no memory.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, flag) };
+    if done < 0 {
+        for fd in first..1024 {
+            let _ = set_cloexec(fd, true);
+        }
+    }
 }
 
 /// Closes every descriptor from `first` on: close_range(2).

@@ -15,18 +15,14 @@ use nix::sys::socket::{
 use nix::sys::stat::{Mode, umask};
 use nix::sys::time::TimeVal;
 
-fn new() -> Result<OwnedFd, Errno> {
-    socket(
-        AddressFamily::Unix,
-        SockType::SeqPacket,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )
+fn new(more: SockFlag) -> Result<OwnedFd, Errno> {
+    let flags = SockFlag::SOCK_CLOEXEC | more;
+    socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)
 }
 
 /// Connects to the socket at `path`; waits `seconds` at most for a place in its queue.
 pub fn connect(path: &Path, seconds: u32) -> Result<OwnedFd, Errno> {
-    let socket = new()?;
+    let socket = new(SockFlag::empty())?;
     let limit = TimeVal::new(i64::from(seconds) as _, 0);
     setsockopt(&socket, sockopt::SendTimeout, &limit)?;
     nix::sys::socket::connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
@@ -36,7 +32,7 @@ pub fn connect(path: &Path, seconds: u32) -> Result<OwnedFd, Errno> {
 /// Makes a socket at `path`, mode 0600, on which to accept connections.
 pub fn listen_at(path: &Path) -> Result<OwnedFd, Errno> {
     let address = UnixAddr::new(path)?;
-    let socket = new()?;
+    let socket = new(SockFlag::SOCK_NONBLOCK)?;
     let before = umask(Mode::from_bits_truncate(0o177));
     let bound = bind(socket.as_raw_fd(), &address);
     umask(before);
@@ -51,8 +47,7 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)
 }
 
-/// Takes a connection that [`super::poll`]-like waiting has announced. Errors: EAGAIN (it is gone
-/// again) only if the socket is non-blocking, so call it after POLLIN and from one process; EMFILE.
+/// Takes a connection from a socket of [`listen_at`]. Errors: EAGAIN (there is none), EMFILE.
 pub fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let fd = accept4(listener.as_raw_fd(), SockFlag::SOCK_CLOEXEC)?;
     // SAFETY: accept4 has just made this descriptor; nobody else owns it.

@@ -69,7 +69,8 @@ fn requests() -> impl Strategy<Value = Request> {
         Just(Until::Executed),
         Just(Until::Ready),
         Just(Until::Exit),
-        Just(Until::Settled)
+        Just(Until::Settled),
+        Just(Until::Stopped)
     ];
     let target = prop_oneof![
         any::<i32>().prop_map(Target::Pid),

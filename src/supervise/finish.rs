@@ -1,0 +1,97 @@
+//! The last child: writes everything out, unmounts, and ends the machine. It runs beside PID 1 so that a
+//! file system that hangs takes only this child with it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::unistd::sync;
+
+use super::mounts::to_unmount;
+use super::protocol::Power;
+use super::voice::Voice;
+use crate::sys::power::{Authority, End};
+use crate::system::cmdline;
+
+/// The I/O port of QEMU's `isa-debug-exit` as `scripts/qemu` places it. What is written there ends QEMU
+/// with twice the value plus one.
+const EXIT_PORT: u16 = 0xf4;
+
+/// Syncs, unmounts (on a machine of our own only), ends it. Returns only if reboot(2) does.
+pub fn finish(authority: Authority, power: Power, voice: &mut Voice) -> Errno {
+    sync();
+    if authority.over_machine() {
+        unmount_all(voice);
+        sync();
+        if let Power::Off(status @ 1..) = power {
+            report(authority, status, voice);
+        }
+    }
+    force(authority, power)
+}
+
+/// Ends the machine as it is.
+pub fn force(authority: Authority, power: Power) -> Errno {
+    authority.end(match power {
+        Power::Off(_) => End::PowerOff,
+        Power::Reboot => End::Restart,
+        Power::Halt => End::Halt,
+    })
+}
+
+fn unmount_all(voice: &mut Voice) {
+    for target in to_unmount(&proc_file("/proc/self/mountinfo")) {
+        // EINVAL: it went with the one below it.
+        match umount2(target.as_os_str(), MntFlags::UMOUNT_NOFOLLOW) {
+            Ok(()) | Err(Errno::EINVAL) => {}
+            Err(errno) => make_read_only(target, errno, voice),
+        }
+    }
+}
+
+fn make_read_only(target: OsString, busy: Errno, voice: &mut Voice) {
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    let nothing: Option<&OsStr> = None;
+    if mount(nothing, target.as_os_str(), nothing, flags, nothing).is_err() && target != "/" {
+        let target = target.to_string_lossy();
+        voice.say(format_args!("unmount {target}: {busy:?} ({})", busy.desc()));
+    }
+}
+
+/// A file of `/proc`, which is mounted for it where it is missing; empty where there is none.
+fn proc_file(path: &str) -> Vec<u8> {
+    std::fs::read(path)
+        .or_else(|_| {
+            let _ = std::fs::create_dir("/proc");
+            let nothing: Option<&OsStr> = None;
+            let _ = mount(
+                Some("proc"),
+                "/proc",
+                Some("proc"),
+                MsFlags::empty(),
+                nothing,
+            );
+            std::fs::read(path)
+        })
+        .unwrap_or_default()
+}
+
+/// Shows the status to the outside where the command line says how: `initsh.exit=isa-debug-exit`.
+fn report(authority: Authority, status: u8, voice: &mut Voice) {
+    let line = proc_file("/proc/cmdline");
+    match cmdline::last(&cmdline::parse(&line), b"initsh.exit") {
+        Some(b"isa-debug-exit") => {
+            if let Err(errno) = authority.write_port(EXIT_PORT, status) {
+                voice.say(format_args!("status {status} is lost: port: {errno}"));
+            }
+        }
+        Some(other) => {
+            let other = OsStr::from_bytes(other).to_string_lossy();
+            voice.say(format_args!("initsh.exit={other}: unknown way out"));
+        }
+        None => voice.say(format_args!(
+            "status {status} is lost: no initsh.exit= on the kernel command line"
+        )),
+    }
+}

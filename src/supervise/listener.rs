@@ -1,0 +1,101 @@
+//! The control socket's place in the file system. Invariant: however `/run` is missing, full, read-only
+//! or mounted over, trying costs a few system calls every now and then and nothing else.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::stat::lstat;
+use nix::unistd::unlink;
+
+use crate::sys::seqpacket;
+use crate::time::Instant;
+
+/// How soon a socket that is not there yet is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How often one that is there is looked after.
+const CHECK: Duration = Duration::from_secs(5);
+
+/// After this long without a socket, somebody should be told.
+const WORRY: Duration = Duration::from_secs(10);
+
+/// The socket on which PID 1 accepts connections, as soon as there is one.
+#[derive(Debug)]
+pub struct Listener {
+    path: PathBuf,
+    socket: Option<OwnedFd>,
+    identity: Option<(u64, u64)>,
+    next: Instant,
+    begun: Instant,
+    told: bool,
+}
+
+impl Listener {
+    /// For the socket `control` in `directory`; nothing is made yet.
+    pub fn new(directory: PathBuf, now: Instant) -> Self {
+        Self {
+            path: directory.join("control"),
+            socket: None,
+            identity: None,
+            next: now,
+            begun: now,
+            told: false,
+        }
+    }
+
+    /// The socket, if there is one.
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.socket.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// When [`Self::check`] is due.
+    pub fn deadline(&self) -> Instant {
+        self.next
+    }
+
+    /// Makes the socket, or makes it anew where the path leads elsewhere by now (a file system was
+    /// mounted over it, somebody cleaned up). An error is returned once, when it has lasted.
+    pub fn check(&mut self, now: Instant) -> Option<Errno> {
+        self.next = now + CHECK;
+        if self.identity.is_some() && self.identity == self.found() {
+            return None;
+        }
+        match self.make() {
+            Ok(socket) => {
+                self.socket = Some(socket);
+                self.identity = self.found();
+                self.told = false;
+                None
+            }
+            Err(errno) => {
+                self.next = now + RETRY;
+                let tell = !self.told && now.since(self.begun) >= WORRY;
+                self.told |= tell;
+                tell.then_some(errno)
+            }
+        }
+    }
+
+    fn found(&self) -> Option<(u64, u64)> {
+        let stat = lstat(&self.path).ok()?;
+        Some((stat.st_dev, stat.st_ino))
+    }
+
+    fn make(&self) -> Result<OwnedFd, Errno> {
+        if let Some(directory) = self.path.parent() {
+            std::fs::create_dir_all(directory)
+                .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))?;
+        }
+        match unlink(&self.path) {
+            Ok(()) | Err(Errno::ENOENT) => seqpacket::listen_at(&self.path),
+            Err(errno) => Err(errno),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! From a service's description to a process: fork, descriptors, exec. Invariants: the parent does not
+//! wait for the child; a child holds none of PID 1's descriptors, signals or dispositions; what kept it
+//! from being executed comes back through a pipe.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::sys::stat::Mode;
+use nix::unistd::{chdir, execve, pipe2, read, setsid, write};
+
+use super::spec::{Program, READY_FD, Ready, ServiceSpec};
+use super::voice;
+use crate::sys::process::{self, Fork, exit_now, fork};
+use crate::sys::{seqpacket, signal};
+
+/// How children are made here.
+#[derive(Debug)]
+pub struct Launcher {
+    machine: bool,
+    own: Option<OwnedFd>,
+}
+
+/// How the boot role is started.
+#[derive(Debug, Default, Clone)]
+pub struct Boot {
+    /// A program with its arguments in the place of the boot role, for tests.
+    pub instead: Vec<CString>,
+    /// Further arguments for the boot role.
+    pub extra: Vec<CString>,
+}
+
+/// What is left in PID 1 of a child that it made.
+#[derive(Debug)]
+pub struct Started {
+    /// Its pid.
+    pub pid: i32,
+    /// See [`read_executed`].
+    pub executed: OwnedFd,
+    /// See [`read_ready`].
+    pub ready: Option<OwnedFd>,
+}
+
+/// What the pipe says about the exec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Executed {
+    /// The program was executed.
+    Yes,
+    /// It was not.
+    No(Errno),
+    /// Not even its working directory could be entered.
+    NoDirectory(Errno),
+    /// Nothing is known yet.
+    NotYet,
+}
+
+/// Which step in the child failed, as it goes through the pipe.
+const EXECUTING: u8 = 0;
+const ENTERING: u8 = 1;
+
+impl Launcher {
+    /// Keeps a descriptor of our own executable, so that built-ins and the boot role can be executed
+    /// whatever becomes of its path.
+    pub fn new(machine: bool) -> Self {
+        Self {
+            machine,
+            own: process::own_executable().ok(),
+        }
+    }
+
+    /// Starts a service. Errors: EAGAIN, ENOMEM, EMFILE: try again later.
+    pub fn service(&self, spec: &ServiceSpec) -> Result<Started, Errno> {
+        let pipes = Pipes::new(spec.ready == Ready::Descriptor)?;
+        match fork()? {
+            Fork::Parent(pid) => Ok(pipes.keep(pid.as_raw())),
+            Fork::Child => {
+                self.stdio(false);
+                let entered = chdir(spec.cwd.as_os_str());
+                entered.unwrap_or_else(|errno| pipes.give_up(ENTERING, errno));
+                let ready = pipes.ready.as_ref().map(|(_, write)| write.as_fd());
+                let env = environment(spec, ready);
+                let argv = words(&spec.argv);
+                enter(ready);
+                let errno = match &spec.program {
+                    Program::Own => self.exec_own(prefixed(argv), &env),
+                    Program::Path(path) => {
+                        let path = CString::new(path.as_bytes()).unwrap_or_default();
+                        exec_path(&path, &argv, &env)
+                    }
+                };
+                pipes.give_up(EXECUTING, errno)
+            }
+        }
+    }
+
+    /// Starts the boot role; also the end of the doorbell that is for PID 1. `again`: it ran before.
+    pub fn boot(&self, boot: &Boot, again: bool) -> Result<(Started, OwnedFd), Errno> {
+        let pipes = Pipes::new(false)?;
+        let (ours, theirs) = seqpacket::pair()?;
+        match fork()? {
+            Fork::Parent(pid) => Ok((pipes.keep(pid.as_raw()), ours)),
+            Fork::Child => {
+                self.stdio(true);
+                let env: Vec<_> = std::env::vars_os().map(variable).collect();
+                enter(Some(theirs.as_fd()));
+                let errno = match boot.instead.as_slice() {
+                    [] => self.exec_own(boot.argv(again, theirs.as_fd()), &env),
+                    [program, ..] => exec_path(program, &boot.instead, &env),
+                };
+                pipes.give_up(EXECUTING, errno)
+            }
+        }
+    }
+
+    /// Without execveat(2), or where our own executable could not be opened, the path must do.
+    fn exec_own(&self, argv: Vec<CString>, env: &[CString]) -> Errno {
+        if let Some(own) = &self.own {
+            let errno = process::exec_fd(own.as_fd(), &argv, env);
+            if errno != Errno::ENOSYS {
+                return errno;
+            }
+        }
+        exec_path(process::own_path(), &argv, env)
+    }
+
+    /// Services read nothing and write on the console; the boot role reads it, too. In a namespace,
+    /// standard output and error are those of PID 1. What cannot be opened stays what it was.
+    fn stdio(&self, boot: bool) {
+        let null = || {
+            open(
+                c"/dev/null",
+                OFlag::O_RDWR | OFlag::O_CLOEXEC,
+                Mode::empty(),
+            )
+        };
+        if !boot {
+            put(null().ok(), &[0]);
+        }
+        if !self.machine {
+            return;
+        }
+        let access = if boot { OFlag::O_RDWR } else { OFlag::O_WRONLY };
+        let file = voice::console(access)
+            .and_then(|console| blocking(&console).map(|()| console))
+            .or_else(|_| null());
+        put(file.ok(), if boot { &[0, 1, 2] } else { &[1, 2] });
+    }
+}
+
+impl Boot {
+    fn argv(&self, again: bool, doorbell: BorrowedFd<'_>) -> Vec<CString> {
+        let control = format!("--control-fd={}", doorbell.as_raw_fd());
+        let mut argv = vec![c"initsh".to_owned(), c"--boot".to_owned()];
+        if again {
+            argv.push(c"--again".to_owned());
+        }
+        argv.push(CString::new(control).unwrap_or_default());
+        argv.extend_from_slice(&self.extra);
+        argv
+    }
+}
+
+struct Pipes {
+    executed: (OwnedFd, OwnedFd),
+    ready: Option<(OwnedFd, OwnedFd)>,
+}
+
+impl Pipes {
+    fn new(ready: bool) -> Result<Self, Errno> {
+        let flags = OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        Ok(Self {
+            executed: pipe2(flags)?,
+            ready: ready.then(|| pipe2(flags)).transpose()?,
+        })
+    }
+
+    fn keep(self, pid: i32) -> Started {
+        Started {
+            pid,
+            executed: self.executed.0,
+            ready: self.ready.map(|(read, _)| read),
+        }
+    }
+
+    /// Ends the child with the status that a shell would show.
+    fn give_up(&self, step: u8, errno: Errno) -> ! {
+        let [a, b, c, d] = (errno as i32).to_le_bytes();
+        let _ = write(&self.executed.1, &[step, a, b, c, d]);
+        exit_now(if errno == Errno::ENOENT { 127 } else { 126 })
+    }
+}
+
+/// Takes what the child left in its pipe; does not wait.
+pub fn read_executed(pipe: BorrowedFd<'_>) -> Executed {
+    let mut message = [0; 8];
+    let length = match read(pipe, &mut message) {
+        Ok(length) => length,
+        Err(Errno::EAGAIN | Errno::EINTR) => return Executed::NotYet,
+        // Whatever it is, it is not the child's failure.
+        Err(_) => 0,
+    };
+    match message[..length] {
+        [step, a, b, c, d] => {
+            let errno = Errno::from_raw(i32::from_le_bytes([a, b, c, d]));
+            match step {
+                ENTERING => Executed::NoDirectory(errno),
+                _ => Executed::No(errno),
+            }
+        }
+        _ => Executed::Yes,
+    }
+}
+
+/// Whether a service has written the newline that means ready; `None` while it may still come.
+pub fn read_ready(pipe: BorrowedFd<'_>) -> Option<bool> {
+    let mut bytes = [0; 64];
+    match read(pipe, &mut bytes) {
+        Ok(0) => Some(false),
+        Ok(length) => bytes[..length].contains(&b'\n').then_some(true),
+        Err(Errno::EAGAIN | Errno::EINTR) => None,
+        Err(_) => Some(false),
+    }
+}
+
+/// execve(2). Returns only on failure.
+fn exec_path(path: &CStr, argv: &[CString], env: &[CString]) -> Errno {
+    match execve(path, argv, env) {
+        Err(errno) => errno,
+        Ok(never) => match never {},
+    }
+}
+
+/// The last steps before exec. `kept` is the one descriptor besides 0–2 that the program gets.
+fn enter(kept: Option<BorrowedFd<'_>>) {
+    // Fails only in a session's leader, which a forked child is not.
+    let _ = setsid();
+    process::cloexec_from(3);
+    if let Some(kept) = kept {
+        let _ = process::set_cloexec(kept.as_raw_fd(), false);
+        let _ = blocking(&kept);
+    }
+    signal::reset_for_child();
+}
+
+fn blocking(file: &impl AsFd) -> Result<(), Errno> {
+    let flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
+    fcntl(file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).map(drop)
+}
+
+fn put(file: Option<OwnedFd>, onto: &[i32]) {
+    if let Some(file) = file {
+        for &number in onto {
+            let _ = process::dup_onto(file.as_raw_fd(), number);
+        }
+    }
+}
+
+fn words(argv: &[impl AsRef<OsStr>]) -> Vec<CString> {
+    // The protocol lets no NUL byte through.
+    let word = |word: &OsStr| CString::new(word.as_bytes()).unwrap_or_default();
+    argv.iter().map(|text| word(text.as_ref())).collect()
+}
+
+fn prefixed(argv: Vec<CString>) -> Vec<CString> {
+    [c"initsh".to_owned()].into_iter().chain(argv).collect()
+}
+
+fn variable((name, value): (impl AsRef<OsStr>, impl AsRef<OsStr>)) -> CString {
+    let text = [name.as_ref().as_bytes(), value.as_ref().as_bytes()].join(&b'=');
+    CString::new(text).unwrap_or_default()
+}
+
+fn environment(spec: &ServiceSpec, ready: Option<BorrowedFd<'_>>) -> Vec<CString> {
+    let given = spec.env.iter().filter(|(name, _)| name != READY_FD);
+    let mut env: Vec<_> = given.map(|(name, value)| variable((name, value))).collect();
+    if let Some(fd) = ready {
+        env.push(variable((READY_FD, fd.as_raw_fd().to_string())));
+    }
+    env
+}

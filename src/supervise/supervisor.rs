@@ -1,0 +1,352 @@
+//! Carries out what the machines ask for and answers what clients ask for. Invariants: every action of a
+//! machine is carried out before anything else happens; what a pipe of a child says is taken in before
+//! that child's end.
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::exits::Ended;
+use super::machine::{Action, Event, State};
+use super::protocol::{LIST_FULL, Power, Reply, Request, Target, Until};
+use super::spawn::{Boot, Executed, Launcher, read_executed, read_ready};
+use super::spec::check_name;
+use super::table::{BOOT_ID, ServiceId, Table};
+use super::voice::Voice;
+use super::waits::{Waiting, unknown};
+use crate::failure::Failure;
+use crate::sys::child::{self, Exit};
+use crate::time::Instant;
+
+use std::os::fd::{AsFd, OwnedFd};
+
+/// How long the answer to `spawn` waits for the exec.
+const EXECUTED: Duration = Duration::from_secs(5);
+
+/// The most exits in one reply; their names are short, so they fit.
+const EXITS: usize = 128;
+
+/// The longest text of a refusal, in bytes.
+const WORDS: usize = 512;
+
+/// PID 1's processes.
+#[derive(Debug)]
+pub struct Supervisor {
+    /// What there is.
+    pub table: Table,
+    /// Where PID 1 speaks.
+    pub voice: Voice,
+    launcher: Launcher,
+    boot: Boot,
+    doorbell: Option<OwnedFd>,
+    ending: bool,
+}
+
+/// What a request leads to.
+#[derive(Debug)]
+pub enum Answer {
+    /// This, now.
+    Now(Reply),
+    /// Something, later.
+    Later(Waiting),
+    /// The end of the machine.
+    Power(Power),
+}
+
+impl Supervisor {
+    /// Without any process yet.
+    pub fn new(machine: bool, boot: Boot, now: Instant) -> Self {
+        Self {
+            table: Table::new(now),
+            voice: Voice::new(machine),
+            launcher: Launcher::new(machine),
+            boot,
+            doorbell: None,
+            ending: false,
+        }
+    }
+
+    /// The end of the doorbell of a boot role that was started since the last call.
+    pub fn take_doorbell(&mut self) -> Option<OwnedFd> {
+        self.doorbell.take()
+    }
+
+    /// Starts the boot role.
+    pub fn start_boot(&mut self, now: Instant) {
+        self.event(BOOT_ID, Event::Start, now);
+    }
+
+    /// Tells a machine what happened and carries out what it answers.
+    pub fn event(&mut self, id: ServiceId, event: Event, now: Instant) {
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            let Some(service) = self.table.get_mut(id) else {
+                return;
+            };
+            let before = service.machine.state();
+            let action = service.machine.step(event, now);
+            if service.machine.state() != before {
+                self.report(id, now);
+            }
+            match action {
+                None => {}
+                Some(Action::Fork) => next = Some(self.fork(id)),
+                Some(Action::Terminate(pid)) => {
+                    signal_group(pid, Signal::SIGTERM);
+                    signal_group(pid, Signal::SIGCONT);
+                }
+                Some(Action::Kill(pid)) => signal_group(pid, Signal::SIGKILL),
+            }
+        }
+    }
+
+    fn fork(&mut self, id: ServiceId) -> Event {
+        let Some(service) = self.table.get_mut(id) else {
+            return Event::ForkFailed(Errno::ESRCH);
+        };
+        let started = match &service.spec {
+            Some(spec) => self.launcher.service(spec),
+            None => {
+                let again = service.machine.counts().0 > 0;
+                let started = self.launcher.boot(&self.boot, again);
+                started.map(|(started, doorbell)| {
+                    self.doorbell = Some(doorbell);
+                    started
+                })
+            }
+        };
+        match started {
+            Err(errno) => Event::ForkFailed(errno),
+            Ok(started) => {
+                service.executed = Some(started.executed);
+                service.ready = started.ready;
+                Event::Forked(started.pid)
+            }
+        }
+    }
+
+    /// Says on the console what somebody should know.
+    fn report(&mut self, id: ServiceId, now: Instant) {
+        let Some(service) = self.table.get_mut(id) else {
+            return;
+        };
+        let (name, machine) = (service.name(), &service.machine);
+        let reason = machine.reason();
+        match machine.state() {
+            State::Pending { retry } if retry > now => {
+                let pause = retry.since(now).as_millis();
+                let text = format_args!("{name}: {reason}; trying again in {pause} ms");
+                self.voice.say(text);
+            }
+            State::Backoff { until } => {
+                let pause = until.since(now).as_millis();
+                let text = format_args!("{name} ended: {reason}; starting it again in {pause} ms");
+                self.voice.say(text);
+            }
+            State::Failed => self.voice.say(format_args!("{name} failed: {reason}")),
+            _ => {}
+        }
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Instant) {
+        for id in self.table.due(now) {
+            self.event(id, Event::Tick, now);
+        }
+    }
+
+    /// The pipe of the exec has something to say.
+    pub fn hear_executed(&mut self, id: ServiceId, now: Instant) {
+        let Some(service) = self.table.get_mut(id) else {
+            return;
+        };
+        let Some(pipe) = &service.executed else {
+            return;
+        };
+        let event = match read_executed(pipe.as_fd()) {
+            Executed::NotYet => return,
+            Executed::Yes => Event::Executed,
+            Executed::No(errno) => Event::ExecFailed(errno),
+            Executed::NoDirectory(errno) => Event::NoDirectory(errno),
+        };
+        service.executed = None;
+        self.event(id, event, now);
+    }
+
+    /// The pipe of the readiness has something to say.
+    pub fn hear_ready(&mut self, id: ServiceId, now: Instant) {
+        let Some(service) = self.table.get_mut(id) else {
+            return;
+        };
+        let Some(ready) = service
+            .ready
+            .as_ref()
+            .and_then(|pipe| read_ready(pipe.as_fd()))
+        else {
+            return;
+        };
+        service.ready = None;
+        if ready {
+            self.event(id, Event::Ready, now);
+        }
+    }
+
+    /// A child has ended and is about to be reaped. `named`: whether there is time to look up the name
+    /// of an orphan.
+    pub fn ended(&mut self, pid: i32, exit: Exit, named: bool, now: Instant) {
+        let service = self.table.of_pid(pid);
+        let name = match service {
+            Some(service) => service.name().to_owned(),
+            None if named => orphan(pid),
+            None => "-".to_owned(),
+        };
+        let at = now;
+        if let Some(id) = service.map(|service| service.id) {
+            self.hear_executed(id, now);
+            self.hear_ready(id, now);
+            self.event(id, Event::Exited(exit), now);
+            if let Some(service) = self.table.get_mut(id) {
+                service.executed = None;
+                service.ready = None;
+            }
+        }
+        self.table.exits.push(Ended {
+            pid,
+            name,
+            exit,
+            at,
+        });
+    }
+
+    /// Tells every service to stop, and starts none any more.
+    pub fn stop_services(&mut self, grace: Duration, now: Instant) {
+        self.ending = true;
+        let all: Vec<_> = self.table.services().map(|service| service.id).collect();
+        for id in all {
+            self.event(id, Event::Stop(grace), now);
+        }
+    }
+
+    /// Tells the boot role to end: SIGHUP, because a shell ignores SIGTERM.
+    pub fn stop_boot(&mut self, grace: Duration, now: Instant) {
+        self.ending = true;
+        let pid = self.table.all().first().and_then(|boot| boot.machine.pid());
+        if let Some(pid) = pid {
+            signal_group(pid, Signal::SIGHUP);
+        }
+        self.event(BOOT_ID, Event::Stop(grace), now);
+    }
+
+    /// Answers a request, or begins what it asks for.
+    pub fn request(&mut self, request: Request, now: Instant) -> Answer {
+        match request {
+            Request::Power(power) => Answer::Power(power),
+            Request::List(after) => Answer::Now(self.list(&after)),
+            Request::Exits => {
+                let (list, lost) = self.table.exits.take(EXITS);
+                let more = self.table.exits.has_unread();
+                Answer::Now(Reply::Exits(list, lost, more))
+            }
+            Request::Spawn(spec) => {
+                let name = spec.name.clone();
+                let added = check_name(&name)
+                    .and_then(|()| self.refuse_when_ending())
+                    .and_then(|()| self.table.add(*spec, now));
+                match added {
+                    Err(failure) => Answer::Now(refuse(&failure)),
+                    Ok(id) => {
+                        self.event(id, Event::Start, now);
+                        self.later(Target::Name(name), Until::Executed, EXECUTED, now)
+                    }
+                }
+            }
+            Request::Stop(name, grace, limit) => match self.table.named(&name).map(|s| s.id) {
+                None => Answer::Now(unknown(&cut(name))),
+                Some(id) => {
+                    self.event(id, Event::Stop(grace), now);
+                    self.later(Target::Name(name), Until::Stopped, limit, now)
+                }
+            },
+            Request::Wait(Target::Pid(pid), until, limit) => self.wait_pid(pid, until, limit, now),
+            Request::Wait(Target::Name(name), until, limit) => match self.table.named(&name) {
+                None => Answer::Now(unknown(&cut(name))),
+                Some(_) => self.later(Target::Name(name), until, limit, now),
+            },
+        }
+    }
+
+    fn later(&self, target: Target, until: Until, limit: Duration, now: Instant) -> Answer {
+        Answer::Later(Waiting::new(target, until, Some(now + limit), &self.table))
+    }
+
+    fn wait_pid(&self, pid: i32, until: Until, limit: Duration, now: Instant) -> Answer {
+        if pid > 1 && child::is_child(Pid::from_raw(pid)) {
+            return self.later(Target::Pid(pid), until, limit, now);
+        }
+        Answer::Now(match self.table.exits.find(pid) {
+            Some(ended) => Reply::Ended(ended.exit),
+            None => {
+                let why = "is not a child of PID 1, nor among the last that were";
+                Reply::Refused(1, 0, format!("process {pid} {why}"))
+            }
+        })
+    }
+
+    fn refuse_when_ending(&self) -> Result<(), Failure> {
+        match self.ending {
+            true => Err(Failure::new("the machine is being shut down")),
+            false => Ok(()),
+        }
+    }
+
+    fn list(&self, after: &str) -> Reply {
+        let mut services: Vec<_> = self.table.services().filter(|s| s.name() > after).collect();
+        services.sort_by(|a, b| a.name().cmp(b.name()));
+        let total = services.len();
+        let mut list = Vec::new();
+        let mut size = 0;
+        for service in services {
+            let status = service.status();
+            size += status.name.len() + status.reason.len() + 64;
+            list.push(status);
+            if size > LIST_FULL {
+                break;
+            }
+        }
+        let more = list.len() < total;
+        Reply::Services(list, more)
+    }
+}
+
+/// A refusal for a failure.
+fn refuse(failure: &Failure) -> Reply {
+    Reply::Refused(failure.status(), 0, cut(failure.to_string()))
+}
+
+fn cut(mut text: String) -> String {
+    let mut end = text.len().min(WORDS);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
+}
+
+/// The program's name of a process that is not ours but has become our child.
+fn orphan(pid: i32) -> String {
+    let comm = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    match String::from_utf8_lossy(&comm).trim_end() {
+        "" => "-".to_owned(),
+        name => format!("({name})"),
+    }
+}
+
+/// Signals a process group; the process alone where it has not made itself a group's leader yet.
+fn signal_group(pid: i32, signal: Signal) {
+    if kill(Pid::from_raw(-pid), signal) == Err(Errno::ESRCH) {
+        // Only ever a child that is not reaped yet: the number is still its own.
+        let _ = kill(Pid::from_raw(pid), signal);
+    }
+}

@@ -1,0 +1,244 @@
+//! Every service and its process. Invariant: a process that PID 1 forked is in here from the turn that
+//! forked it until it is reaped, so no exit is taken for an orphan's.
+
+use std::os::fd::OwnedFd;
+
+use super::exits::Exits;
+use super::machine::{Machine, Policy, State};
+use super::protocol::Status;
+use super::spec::{BOOT, ServiceSpec};
+use crate::failure::Failure;
+use crate::time::Instant;
+
+/// How many services there may be; those that have ended make room for new ones.
+pub const SERVICES: usize = 512;
+
+/// A service's number; never used twice.
+pub type ServiceId = u32;
+
+/// One service, or the boot role.
+#[derive(Debug)]
+pub struct Service {
+    /// Its number.
+    pub id: ServiceId,
+    /// What it is; `None` for the boot role.
+    pub spec: Option<ServiceSpec>,
+    /// How it stands.
+    pub machine: Machine,
+    /// Tells whether its program was executed.
+    pub executed: Option<OwnedFd>,
+    /// Tells when it is ready.
+    pub ready: Option<OwnedFd>,
+}
+
+impl Service {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.spec.as_ref().map_or(BOOT, |spec| &spec.name)
+    }
+
+    /// How it stands, for a client.
+    pub fn status(&self) -> Status {
+        let machine = &self.machine;
+        Status {
+            name: self.name().to_owned(),
+            state: machine.state().name().to_owned(),
+            reason: machine.reason().to_string(),
+            pid: machine.pid(),
+            exit: machine.last_exit(),
+            starts: machine.counts().0,
+            since: machine.since(),
+        }
+    }
+}
+
+/// Every service, the boot role first, and the record of exits.
+#[derive(Debug)]
+pub struct Table {
+    services: Vec<Service>,
+    /// The processes that have ended.
+    pub exits: Exits,
+    next: ServiceId,
+}
+
+/// The boot role's number.
+pub const BOOT_ID: ServiceId = 0;
+
+impl Table {
+    /// Only the boot role.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            services: vec![Service {
+                id: BOOT_ID,
+                spec: None,
+                machine: Machine::new(Policy::BOOT, now),
+                executed: None,
+                ready: None,
+            }],
+            exits: Exits::default(),
+            next: BOOT_ID + 1,
+        }
+    }
+
+    /// Everything in it, the boot role first.
+    pub fn all(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// The services proper.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.services
+            .iter()
+            .filter(|service| service.spec.is_some())
+    }
+
+    /// A service by number.
+    pub fn get_mut(&mut self, id: ServiceId) -> Option<&mut Service> {
+        self.services.iter_mut().find(|service| service.id == id)
+    }
+
+    /// A service by name.
+    pub fn named(&self, name: &str) -> Option<&Service> {
+        self.services().find(|service| service.name() == name)
+    }
+
+    /// The service, or the boot role, whose process this is.
+    pub fn of_pid(&self, pid: i32) -> Option<&Service> {
+        self.services
+            .iter()
+            .find(|service| service.machine.pid() == Some(pid))
+    }
+
+    /// Adds a service in the place of one of that name that has ended.
+    ///
+    /// Errors: that one is still alive; there are too many.
+    pub fn add(&mut self, spec: ServiceSpec, now: Instant) -> Result<ServiceId, Failure> {
+        if let Some(before) = self.named(&spec.name) {
+            if !before.machine.state().is_settled() {
+                return Err(taken(before));
+            }
+            let id = before.id;
+            self.services.retain(|service| service.id != id);
+        }
+        self.make_room()?;
+        let id = self.next;
+        self.next = self.next.wrapping_add(1).max(BOOT_ID + 1);
+        let policy = Policy::service(spec.restart, spec.ready);
+        self.services.push(Service {
+            id,
+            spec: Some(spec),
+            machine: Machine::new(policy, now),
+            executed: None,
+            ready: None,
+        });
+        Ok(id)
+    }
+
+    fn make_room(&mut self) -> Result<(), Failure> {
+        if self.services.len() <= SERVICES {
+            return Ok(());
+        }
+        let ended = self.services().filter(|s| s.machine.state().is_settled());
+        let oldest = ended.min_by_key(|service| service.machine.since());
+        let Some(id) = oldest.map(|service| service.id) else {
+            return Err(Failure::new(format!(
+                "there are {SERVICES} services already"
+            )));
+        };
+        self.services.retain(|service| service.id != id);
+        Ok(())
+    }
+
+    /// Whether no service has a process or is going to have one.
+    pub fn is_quiet(&self) -> bool {
+        self.services().all(|s| s.machine.state().is_settled())
+    }
+
+    /// When the next service is due for a tick.
+    pub fn deadline(&self) -> Option<Instant> {
+        let deadlines = self.services.iter().filter_map(|s| s.machine.deadline());
+        deadlines.min()
+    }
+
+    /// Whose tick is due.
+    pub fn due(&self, now: Instant) -> Vec<ServiceId> {
+        let due = |service: &&Service| service.machine.deadline().is_some_and(|at| at <= now);
+        self.services.iter().filter(due).map(|s| s.id).collect()
+    }
+}
+
+fn taken(service: &Service) -> Failure {
+    let state = service.machine.state();
+    let pid = match service.machine.pid() {
+        Some(pid) => format!(" (pid {pid})"),
+        None => String::new(),
+    };
+    let what = match state {
+        State::Stopping { .. } => "is still",
+        _ => "is already",
+    };
+    Failure::new(format!(
+        "service '{}' {what} {}{pid}",
+        service.name(),
+        state.name()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervise::machine::Event;
+    use crate::supervise::spec::{Program, Ready, Restart};
+    use crate::sys::child::Exit;
+
+    fn spec(name: &str) -> ServiceSpec {
+        ServiceSpec {
+            name: name.into(),
+            program: Program::Own,
+            argv: vec![name.into()],
+            env: vec![],
+            cwd: "/".into(),
+            restart: Restart::Never,
+            ready: Ready::Exec,
+        }
+    }
+
+    fn start(table: &mut Table, id: ServiceId, pid: i32) {
+        let machine = &mut table.get_mut(id).unwrap().machine;
+        machine.step(Event::Start, Instant::BOOT);
+        machine.step(Event::Forked(pid), Instant::BOOT);
+    }
+
+    #[test]
+    fn a_live_name_is_taken_and_an_ended_one_replaced() {
+        let mut table = Table::new(Instant::BOOT);
+        let id = table.add(spec("web"), Instant::BOOT).unwrap();
+        start(&mut table, id, 7);
+        let error = table.add(spec("web"), Instant::BOOT).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "service 'web' is already Starting (pid 7)"
+        );
+        assert_eq!(table.of_pid(7).unwrap().id, id);
+        let machine = &mut table.get_mut(id).unwrap().machine;
+        machine.step(Event::Exited(Exit::Code(0)), Instant::BOOT);
+        let again = table.add(spec("web"), Instant::BOOT).unwrap();
+        assert_ne!(id, again);
+        assert_eq!(table.services().count(), 1);
+    }
+
+    #[test]
+    fn the_number_of_services_is_bounded() {
+        let mut table = Table::new(Instant::BOOT);
+        for n in 0..SERVICES {
+            let id = table.add(spec(&format!("s{n}")), Instant::BOOT).unwrap();
+            start(&mut table, id, 100 + i32::try_from(n).unwrap());
+        }
+        assert!(table.add(spec("more"), Instant::BOOT).is_err());
+        let machine = &mut table.get_mut(5).unwrap().machine;
+        machine.step(Event::Exited(Exit::Code(0)), Instant::BOOT);
+        assert!(table.add(spec("more"), Instant::BOOT).is_ok());
+        assert!(table.named("s4").is_none());
+        assert_eq!(table.services().count(), SERVICES);
+    }
+}

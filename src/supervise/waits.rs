@@ -1,0 +1,118 @@
+//! Requests that are answered later: what a client waits for, and whether it has come. Pure.
+
+use nix::errno::Errno;
+
+use super::machine::{Reason, State};
+use super::protocol::{Reply, Target, Until};
+use super::table::{Service, Table};
+use crate::sys::child::Exit;
+use crate::time::Instant;
+
+/// What a client waits for.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    target: Target,
+    until: Until,
+    deadline: Option<Instant>,
+    exits_before: u32,
+    exit: Option<Exit>,
+}
+
+impl Waiting {
+    /// A wait that begins now, for a service or process as the table has it now.
+    pub fn new(target: Target, until: Until, deadline: Option<Instant>, table: &Table) -> Self {
+        let exits_before = match &target {
+            Target::Name(name) => table.named(name).map_or(0, |s| s.machine.counts().1),
+            Target::Pid(_) => 0,
+        };
+        Self {
+            target,
+            until,
+            deadline,
+            exits_before,
+            exit: None,
+        }
+    }
+
+    /// When it is over, if ever.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Takes note of a process that has ended.
+    pub fn note_exit(&mut self, pid: i32, exit: Exit) {
+        if self.target == Target::Pid(pid) {
+            self.exit.get_or_insert(exit);
+        }
+    }
+
+    /// The answer, if what it waits for has come or the time is over.
+    pub fn answer(&self, table: &Table, now: Instant) -> Option<Reply> {
+        let over = self.deadline.is_some_and(|deadline| deadline <= now);
+        let name = match &self.target {
+            Target::Pid(_) => {
+                let timed_out = over.then_some(Reply::TimedOut);
+                return self.exit.map(Reply::Ended).or(timed_out);
+            }
+            Target::Name(name) => name,
+        };
+        let Some(service) = table.named(name) else {
+            return Some(unknown(name));
+        };
+        self.reached(service).or_else(|| {
+            over.then(|| match self.until {
+                Until::Executed | Until::Ready => Reply::Service(service.status()),
+                Until::Exit | Until::Settled | Until::Stopped => Reply::TimedOut,
+            })
+        })
+    }
+
+    fn reached(&self, service: &Service) -> Option<Reply> {
+        let machine = &service.machine;
+        let state = machine.state();
+        match self.until {
+            Until::Executed => match state {
+                State::Pending { .. } | State::Starting { executed: false } => None,
+                State::Failed => Some(failed(service)),
+                _ => Some(Reply::Service(service.status())),
+            },
+            Until::Ready => (state == State::Running || state.is_settled())
+                .then(|| Reply::Service(service.status())),
+            Until::Stopped => state.is_settled().then(|| Reply::Service(service.status())),
+            Until::Exit if machine.counts().1 != self.exits_before => ended(service),
+            Until::Exit | Until::Settled if state.is_settled() => ended(service),
+            Until::Exit | Until::Settled => None,
+        }
+    }
+}
+
+/// There is no such service.
+pub fn unknown(name: &str) -> Reply {
+    Reply::Refused(1, 0, format!("there is no service '{name}'"))
+}
+
+fn ended(service: &Service) -> Option<Reply> {
+    Some(match service.machine.last_exit() {
+        Some(exit) => Reply::Ended(exit),
+        None => Reply::Refused(
+            1,
+            0,
+            format!("service '{}' has had no process", service.name()),
+        ),
+    })
+}
+
+/// A service whose program cannot be executed is its caller's error; one that ran and failed is not.
+fn failed(service: &Service) -> Reply {
+    let name = service.name();
+    let (errno, words) = match service.machine.reason() {
+        Reason::CannotExecute(errno) => (errno, format!("cannot execute the program of '{name}'")),
+        Reason::CannotEnter(errno) => (
+            errno,
+            format!("cannot enter the working directory of '{name}'"),
+        ),
+        _ => return Reply::Service(service.status()),
+    };
+    let status = if errno == Errno::ENOENT { 127 } else { 126 };
+    Reply::Refused(status, errno as i32, words)
+}
