@@ -1,18 +1,26 @@
 //! `halt`: stop all services and halt the machine.
 
-use super::{Call, Command, Flow, Group};
+use super::{Call, Command, Flow, Group, Operand};
 use crate::failure::Failure;
+use crate::supervise::power;
+use crate::supervise::protocol::Power;
 
 pub(super) const COMMAND: Command = Command {
     name: "halt",
     group: Group::Services,
     summary: "stop all services and halt the machine",
-    usage: "",
-    examples: &[("halt", "stop all services and halt the machine")],
+    details: "\
+PID 1 ends everything as 'poweroff' does, then stops the processors and leaves the power on: what is
+on the screen stays there. A virtual machine does not end by this; 'poweroff' ends it.",
+    see: &["poweroff", "reboot"],
+    terms: &["stop", "power", "shutdown"],
+    examples: &[("halt", "stop, but leave the power on")],
+    operands: Operand::None,
     run,
     ..Command::DEFAULT
 };
 
-fn run(_call: &mut Call<'_>) -> Result<Flow, Failure> {
-    Err(Failure::new("not built yet"))
+fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    call.none()?;
+    power::end(Power::Halt).map(|()| Flow::OK)
 }

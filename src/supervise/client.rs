@@ -149,8 +149,18 @@ impl Client {
     /// Stops a service and waits until its process is gone, `timeout` at most. It is asked to end
     /// (SIGTERM) and killed when three quarters of that time are over.
     pub fn stop(&mut self, name: &str, timeout: Duration) -> Result<(), Failure> {
-        let request = Request::Stop(name.to_owned(), timeout * 3 / 4, timeout);
-        match self.ask(&request, timeout)? {
+        self.stop_within(name, timeout * 3 / 4, timeout)
+    }
+
+    /// Stops a service: killed after `grace`, waited for until `limit`.
+    pub fn stop_within(
+        &mut self,
+        name: &str,
+        grace: Duration,
+        limit: Duration,
+    ) -> Result<(), Failure> {
+        let request = Request::Stop(name.to_owned(), grace, limit);
+        match self.ask(&request, limit)? {
             Reply::Service(_) | Reply::Done => Ok(()),
             Reply::TimedOut => Err(Failure::new(format!("stop {name}: still not gone"))),
             other => Err(refused(other, "stop the service")),

@@ -8,6 +8,8 @@ pub mod finish;
 pub mod listener;
 pub mod machine;
 pub mod mounts;
+pub mod power;
+pub mod program;
 pub mod protocol;
 pub mod server;
 pub mod settings;
