@@ -17,6 +17,7 @@ pub struct Branch {
 pub const BRANCHES: &[&Branch] = &[
     &crate::system::cmdline::SETTINGS,
     &crate::net::settings::SETTINGS,
+    &crate::supervise::settings::SETTINGS,
 ];
 
 /// The value of a dotted name.
