@@ -50,24 +50,11 @@ pub struct Route {
 /// Every unicast route of the main table, IPv4 before IPv6. A route with several next hops is
 /// listed once for each.
 pub fn list(socket: &mut Socket) -> Result<Vec<Route>, Failure> {
-    let mut routes = Vec::new();
-    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        let header = RouteHeader {
-            address_family: family,
-            ..RouteHeader::default()
-        };
-        let request = Request::new(libc::RTM_GETROUTE, libc::NLM_F_DUMP, &header);
-        match socket.dump(&request, parse) {
-            Ok(found) => routes.extend(found),
-            // A kernel without IPv6.
-            Err(Refusal {
-                errno: Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT,
-                ..
-            }) => {}
-            Err(refusal) => return Err(refusal.failure("list the routes")),
-        }
-    }
-    Ok(routes)
+    // Every family at once: asked for IPv6 alone, a kernel without it answers with IPv4.
+    let header = RouteHeader::default();
+    let request = Request::new(libc::RTM_GETROUTE, libc::NLM_F_DUMP, &header);
+    let listed = socket.dump(&request, parse);
+    listed.map_err(|refusal| refusal.failure("list the routes"))
 }
 
 /// Adds a route. Errors: EEXIST where there is one with the same destination and metric.
