@@ -65,6 +65,14 @@ impl Failure {
         }
     }
 
+    /// The same failure of something that is named in front: `NAME: …`.
+    pub fn about(self, name: &str) -> Self {
+        Self {
+            what: format!("{name}: {}", self.what),
+            ..self
+        }
+    }
+
     /// The exit status (1–255) of a command that ends with this failure.
     pub fn status(&self) -> u8 {
         self.status

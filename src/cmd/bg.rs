@@ -1,18 +1,24 @@
-//! `bg`: continue a stopped job in the background.
+//! `bg`: let a stopped job go on in the background.
 
-use super::{Call, Command, Flow, Group};
+use super::{Call, Command, Flow, Group, Operand};
 use crate::failure::Failure;
 
 pub(super) const COMMAND: Command = Command {
     name: "bg",
     group: Group::Language,
-    summary: "continue a stopped job in the background",
-    usage: "",
-    examples: &[("bg %1", "continue a stopped job in the background")],
+    summary: "let a stopped job go on in the background",
+    usage: "[%N]",
+    see: &["fg", "jobs"],
+    examples: &[("bg %1", "what Ctrl-Z stopped goes on, the prompt stays")],
+    operands: Operand::None,
     run,
     ..Command::DEFAULT
 };
 
-fn run(_call: &mut Call<'_>) -> Result<Flow, Failure> {
-    Err(Failure::new("not built yet"))
+fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    let name = match call.args.first() {
+        Some(word) => call.text(word)?.to_owned(),
+        None => String::new(),
+    };
+    call.shell.resume(&name, false).map(Flow::Status)
 }

@@ -1,18 +1,28 @@
-//! `break`: leave the enclosing loop.
+//! `break`: leave a loop.
 
-use super::{Call, Command, Flow, Group};
+use super::{Call, Command, Flow, Group, Operand, Parse};
 use crate::failure::Failure;
 
 pub(super) const COMMAND: Command = Command {
     name: "break",
     group: Group::Language,
-    summary: "leave the enclosing loop",
-    usage: "",
-    examples: &[("break", "leave the enclosing loop")],
+    summary: "leave a loop",
+    usage: "[LEVELS]",
+    parse: Parse::Raw,
+    see: &["continue"],
+    examples: &[("break 2", "leaves the inner and the outer loop")],
+    operands: Operand::None,
     run,
     ..Command::DEFAULT
 };
 
-fn run(_call: &mut Call<'_>) -> Result<Flow, Failure> {
-    Err(Failure::new("not built yet"))
+fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    let levels = call.optional_number("LEVELS")?.unwrap_or(1);
+    if levels == 0 {
+        return Err(Failure::usage("LEVELS must be 1 or more"));
+    }
+    Ok(match levels.min(call.shell.loops) {
+        0 => Flow::OK,
+        levels => Flow::Break(levels),
+    })
 }

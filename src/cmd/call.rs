@@ -133,6 +133,18 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// The only operand, if there is one, as a number.
+    pub fn optional_number(&self, what: &str) -> Result<Option<u32>, Failure> {
+        if self.args.is_empty() {
+            return Ok(None);
+        }
+        let text = self.text(self.one(what)?)?;
+        let plain = text.bytes().all(|b| b.is_ascii_digit());
+        let number = text.parse().ok().filter(|_| plain);
+        let bad = || Failure::usage(format!("{what}: '{text}' is not a number"));
+        number.map(Some).ok_or_else(bad)
+    }
+
     /// An operand that must be UTF-8 (a name, a number, an address).
     pub fn text<'b>(&self, word: &'b OsStr) -> Result<&'b str, Failure> {
         word.to_str().ok_or_else(|| {

@@ -1,18 +1,49 @@
 //! `export`: give variables to programs.
 
-use super::{Call, Command, Flow, Group};
+use super::{Call, Command, Flow, Group, Operand, Opt, Parse};
 use crate::failure::Failure;
+use crate::script::vars::{single_quoted, split_assignment};
 
 pub(super) const COMMAND: Command = Command {
     name: "export",
     group: Group::Language,
     summary: "give variables to programs",
-    usage: "",
-    examples: &[("export PATH=/bin", "give variables to programs")],
+    usage: "[-p] [NAME[=VALUE]…]",
+    parse: Parse::Posix,
+    options: &[Opt::letter('p', "list them (the default without operands)")],
+    see: &["set", "unset"],
+    terms: &["env", "variable"],
+    examples: &[("export TERM=vt102", "sets it, for programs too")],
+    operands: Operand::None,
     run,
     ..Command::DEFAULT
 };
 
-fn run(_call: &mut Call<'_>) -> Result<Flow, Failure> {
-    Err(Failure::new("not built yet"))
+fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    if call.args.is_empty() {
+        return Ok(list(call));
+    }
+    for word in std::mem::take(&mut call.args) {
+        let (name, value) = split_assignment(&word)?;
+        if let Some(value) = value {
+            call.shell.assign(&name, value)?;
+        }
+        call.shell.vars.export(&name, true)?;
+    }
+    Ok(Flow::OK)
+}
+
+fn list(call: &mut Call<'_>) -> Flow {
+    let mut text = Vec::new();
+    for (name, variable) in call.shell.vars.iter().filter(|(_, v)| v.exported) {
+        text.extend_from_slice(b"export ");
+        text.extend_from_slice(name.as_bytes());
+        if let Some(value) = &variable.value {
+            text.push(b'=');
+            text.extend(single_quoted(value));
+        }
+        text.push(b'\n');
+    }
+    call.out.bytes(&text);
+    Flow::OK
 }

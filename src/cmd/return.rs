@@ -1,18 +1,26 @@
-//! `return`: leave a function or sourced file.
+//! `return`: leave a function or a sourced file.
 
-use super::{Call, Command, Flow, Group};
+use super::{Call, Command, Flow, Group, Operand, Parse};
 use crate::failure::Failure;
 
 pub(super) const COMMAND: Command = Command {
     name: "return",
     group: Group::Language,
-    summary: "leave a function or sourced file",
-    usage: "",
-    examples: &[("return 0", "leave a function or sourced file")],
+    summary: "leave a function or a sourced file",
+    usage: "[STATUS]",
+    details: "Without an operand: the status of the last command.",
+    parse: Parse::Raw,
+    examples: &[("return 1", "the function ends with status 1")],
+    operands: Operand::None,
     run,
     ..Command::DEFAULT
 };
 
-fn run(_call: &mut Call<'_>) -> Result<Flow, Failure> {
-    Err(Failure::new("not built yet"))
+fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    let status = match call.optional_number("STATUS")? {
+        // What the kernel keeps of it.
+        Some(status) => (status & 0xff) as u8,
+        None => call.shell.last_status(),
+    };
+    Ok(Flow::Return(status))
 }

@@ -109,6 +109,55 @@ impl Fields {
     }
 }
 
+/// What `read` assigns: at most `most` fields (at least 1); the last holds the rest of the line with its
+/// separators, but without whitespace around it.
+pub fn read_fields(line: &[(u8, bool)], ifs: &[u8], most: usize) -> Vec<Vec<u8>> {
+    let separates = |&(byte, quoted): &(u8, bool)| !quoted && ifs.contains(&byte);
+    let blank = |b: &(u8, bool)| separates(b) && matches!(b.0, b' ' | b'\t' | b'\n');
+    let plain = |field: &[(u8, bool)]| field.iter().map(|&(byte, _)| byte).collect::<Vec<u8>>();
+    let skip = |rest: &[(u8, bool)]| rest.iter().take_while(|b| blank(b)).count();
+    let mut fields = Vec::new();
+    let mut rest = &line[skip(line)..];
+    while !rest.is_empty() {
+        if fields.len() + 1 == most {
+            fields.push(plain(last_field(rest, &separates, &blank)));
+            break;
+        }
+        let end = rest.iter().position(separates).unwrap_or(rest.len());
+        fields.push(plain(&rest[..end]));
+        rest = &rest[end..];
+        rest = &rest[skip(rest)..];
+        // One separator with the whitespace on both sides of it is one end of a field.
+        if rest.first().is_some_and(|b| separates(b)) {
+            rest = &rest[1..];
+            rest = &rest[skip(rest)..];
+        }
+    }
+    fields
+}
+
+/// The last field of `read`: whitespace behind it goes, and one separator if it is all that follows a
+/// field without any (POSIX XCU read: `a:` is one field).
+fn last_field<'a>(
+    rest: &'a [(u8, bool)],
+    separates: &dyn Fn(&(u8, bool)) -> bool,
+    blank: &dyn Fn(&(u8, bool)) -> bool,
+) -> &'a [(u8, bool)] {
+    let trim = |rest: &'a [(u8, bool)]| {
+        let end = rest.iter().rposition(|b| !blank(b)).map_or(0, |at| at + 1);
+        &rest[..end]
+    };
+    let rest = trim(rest);
+    match rest.split_last() {
+        Some((last, before))
+            if separates(last) && !before.iter().any(|b| separates(b) && !blank(b)) =>
+        {
+            trim(before)
+        }
+        _ => rest,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +182,23 @@ mod tests {
         assert_eq!(split(": ", "a: :b"), ["a", "", "b"]);
         assert_eq!(split("", "a b"), ["a b"]);
         assert!(split(" ", "   ").is_empty());
+    }
+
+    #[test]
+    fn read_gives_the_rest_to_the_last() {
+        let read = |ifs: &str, line: &str, most| {
+            let line: Vec<_> = line.bytes().map(|b| (b, false)).collect();
+            let fields = read_fields(&line, ifs.as_bytes(), most).into_iter();
+            let fields = fields.map(|field| String::from_utf8(field).unwrap());
+            fields.collect::<Vec<_>>().join("|")
+        };
+        assert_eq!(read(" \t\n", "  a b  c ", 2), "a|b  c");
+        assert_eq!(read(" \t\n", " a ", 1), "a");
+        assert_eq!(read("=", "k=v=w", 2), "k|v=w");
+        assert_eq!(read(":", "a::b", 3), "a||b");
+        assert_eq!(read(":", "a:", 1), "a");
+        assert_eq!(read("", " a ", 1), " a ");
+        assert_eq!(read(",", "1,2", 2), "1|2");
     }
 
     #[test]

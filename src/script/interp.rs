@@ -12,10 +12,12 @@ use super::expand::{self, Error};
 use super::jobs::Job;
 use super::options::Flag;
 use super::pipeline::Place;
+use super::program::DEFAULT_PATH;
 use super::redirect::{self, Saved};
 use super::shell::{Function, Shell, too_deep};
 use super::vars::{ScopeKind, is_name};
 use crate::cmd::{self, Flow};
+use crate::failure::Failure;
 use crate::sys::signal;
 
 /// Built-ins whose errors end a script and whose assignments stay (POSIX XCU 2.14). `run` is not one of
@@ -513,6 +515,26 @@ impl Shell {
         }
     }
 
+    /// `command`: functions are not looked at; `standard`: programs are found in the default `PATH`.
+    ///
+    /// Errors: `PATH` is read-only.
+    pub(crate) fn run_past_functions(
+        &mut self,
+        words: Vec<OsString>,
+        standard: bool,
+    ) -> Result<Flow, Failure> {
+        let fields = words.into_iter().map(OsString::into_vec).collect();
+        if !standard {
+            return Ok(self.run_fields(fields, false, false));
+        }
+        self.vars.enter(ScopeKind::Command);
+        let local = self.vars.make_local(ScopeKind::Command, "PATH");
+        let set = local.and_then(|()| self.vars.set("PATH", DEFAULT_PATH.to_vec()));
+        let flow = set.map(|()| self.run_fields(fields, false, false));
+        self.vars.leave();
+        flow
+    }
+
     /// An expansion failed: prints it; the script ends, as in dash.
     fn fatal(&mut self, error: &Error) -> Flow {
         self.fail(error.span, error.subject.as_deref(), &error.failure)
@@ -548,7 +570,7 @@ fn turn(flow: Flow, status: &mut u8) -> Turn {
     }
 }
 
-fn is_special(name: &[u8]) -> bool {
+pub(super) fn is_special(name: &[u8]) -> bool {
     SPECIAL.iter().any(|special| special.as_bytes() == name)
 }
 

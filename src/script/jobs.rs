@@ -2,18 +2,24 @@
 //! who owns the terminal. Invariant: only this shell's own children are waited for, each by its pid, so
 //! nothing that others started is ever reaped here.
 
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::poll::{PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
 
+use super::pipeline::Place;
 use super::shell::Shell;
 use crate::cmd::call::write_all;
 use crate::failure::{Doing, Failure};
 use crate::sys::{process, signal};
+use crate::time::Instant;
 
 /// Finished jobs that nobody has waited for; beyond this the oldest is forgotten.
 const REMEMBERED: usize = 1024;
@@ -342,6 +348,39 @@ impl Shell {
         Ok(0)
     }
 
+    /// Runs a command in a process group of its own for `limit` at most: SIGTERM then, SIGKILL 2 s
+    /// later; its status, 124 where the time was over.
+    ///
+    /// Errors: no process; Ctrl-C, which the group gets too.
+    pub(crate) fn run_limited(
+        &mut self,
+        words: Vec<OsString>,
+        limit: Duration,
+    ) -> Result<u8, Failure> {
+        let deadline = Instant::now() + limit;
+        let mut words = Some(words);
+        let mut job = Job::new(String::new());
+        let pid = self.fork(Place::Limited, &mut job, &mut |shell| {
+            let words = words.take().unwrap_or_default();
+            let fields = words.into_iter().map(OsString::into_vec).collect();
+            shell.run_fields(fields, true, true)
+        })?;
+        // The child does the same; nobody knows which of both runs first.
+        let _ = setpgid(pid, pid);
+        let waited = process::wait_until(pid, WaitPidFlag::empty(), Some(deadline));
+        if let Ok(Some(status)) = waited {
+            self.jobs.hand_terminal(None);
+            return Ok(State::read(status).status());
+        }
+        let (first, failure) = match waited {
+            Err(failure) => (Signal::SIGINT, Some(failure)),
+            Ok(_) => (Signal::SIGTERM, None),
+        };
+        end_group(pid, first);
+        self.jobs.hand_terminal(None);
+        failure.map_or(Ok(124), Err)
+    }
+
     /// Waits for a job or a process in the background; its status. `None`: not a child of ours.
     ///
     /// Errors: Ctrl-C.
@@ -371,6 +410,27 @@ impl Shell {
             self.jobs.keep(job, false);
         }
         Ok(Some(state.status()))
+    }
+}
+
+/// Ends a process group and reaps its first process.
+fn end_group(leader: Pid, first: Signal) {
+    const GRACE: Duration = Duration::from_secs(2);
+    let begin = Instant::now();
+    let _ = killpg(leader, first);
+    let _ = killpg(leader, Signal::SIGCONT);
+    let mut killed = false;
+    loop {
+        match waitpid(leader, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => {}
+            _ => return,
+        }
+        if !killed && Instant::now().since(begin) >= GRACE {
+            let _ = killpg(leader, Signal::SIGKILL);
+            killed = true;
+        }
+        // Any descriptor-less poll is a sleep that a signal ends early.
+        let _ = poll(&mut [], PollTimeout::from(10_u8));
     }
 }
 

@@ -7,7 +7,7 @@ pub mod condition;
 mod cursor;
 pub mod error;
 pub mod expand;
-mod fields;
+pub mod fields;
 pub mod format;
 mod glob;
 mod grammar;

@@ -8,7 +8,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, setpgid};
 
 use super::ast::{Command, Item, List, Pipeline};
 use super::jobs::{Job, State, tell};
@@ -29,6 +29,8 @@ pub(super) enum Place {
     Background,
     /// `$(…)`: in the shell's own process group.
     Substitution,
+    /// `timeout`: in a group of its own, with the terminal where there is job control.
+    Limited,
 }
 
 impl Shell {
@@ -44,7 +46,7 @@ impl Shell {
         match process::fork().doing(|| "start a process")? {
             Fork::Parent(pid) => {
                 if place != Place::Substitution {
-                    self.jobs.place(job, pid, place == Place::Foreground);
+                    self.jobs.place(job, pid, place != Place::Background);
                 }
                 job.add(pid);
                 Ok(pid)
@@ -59,7 +61,10 @@ impl Shell {
 
     fn become_child(&mut self, place: Place, job: &Job) {
         if place != Place::Substitution {
-            self.jobs.join_group(job.group, place == Place::Foreground);
+            self.jobs.join_group(job.group, place != Place::Background);
+        }
+        if place == Place::Limited {
+            let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
         }
         let controlled = self.jobs.control();
         signal::reset_for_child();

@@ -9,8 +9,9 @@ use nix::errno::Errno;
 use nix::sys::stat::{SFlag, stat};
 use nix::unistd::{AccessFlags, access, execve};
 
+use super::interp::is_special;
 use super::shell::Shell;
-use crate::cmd::{Flow, suggest};
+use crate::cmd::{self, Flow, suggest};
 use crate::failure::Failure;
 
 /// Where programs are looked for when nothing else was said.
@@ -48,6 +49,27 @@ pub fn find(path: &[u8], name: &[u8]) -> Result<Vec<u8>, Failure> {
     }
 }
 
+/// What a name stands for, as `type` tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// A word of the grammar.
+    Keyword,
+    /// A built-in that POSIX calls special.
+    Special,
+    /// Another built-in.
+    BuiltIn,
+    /// A function.
+    Function,
+    /// A program.
+    File(Vec<u8>),
+}
+
+/// The words of the grammar.
+pub const KEYWORDS: &[&str] = &[
+    "!", "{", "}", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then",
+    "until", "while",
+];
+
 fn unknown(name: &[u8]) -> Failure {
     Failure::new("not found")
         .with_status(127)
@@ -73,6 +95,25 @@ impl Shell {
     /// The file that a command's name stands for, with this shell's `PATH`.
     pub(crate) fn find_program(&self, name: &[u8]) -> Result<Vec<u8>, Failure> {
         find(self.vars.get("PATH").unwrap_or(DEFAULT_PATH), name)
+    }
+
+    /// What a name stands for; `path`: looked up there in place of `PATH`.
+    pub(crate) fn meaning(&self, name: &OsStr, path: Option<&[u8]>) -> Option<Meaning> {
+        let text = name.to_str().unwrap_or_default();
+        if KEYWORDS.contains(&text) {
+            return Some(Meaning::Keyword);
+        }
+        if is_special(name.as_bytes()) {
+            return Some(Meaning::Special);
+        }
+        if self.functions.contains_key(text) {
+            return Some(Meaning::Function);
+        }
+        if cmd::find(name).is_some() {
+            return Some(Meaning::BuiltIn);
+        }
+        let path = path.or(self.vars.get("PATH")).unwrap_or(DEFAULT_PATH);
+        find(path, name.as_bytes()).ok().map(Meaning::File)
     }
 
     /// Replaces this process by the program. Where the kernel calls it no executable, it is run as a

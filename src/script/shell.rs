@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use nix::sys::signal::Signal;
@@ -156,7 +156,8 @@ impl Shell {
             interactive: false,
             stack: Stack::here(),
         };
-        shell.note_directory();
+        let directory = shell.directory();
+        let _ = shell.set_variable("PWD", directory.as_os_str());
         shell
     }
 
@@ -174,10 +175,7 @@ impl Shell {
     pub fn interactive(&mut self) -> Result<(), Failure> {
         self.interactive = true;
         self.catch_signals();
-        // A prompt outlives these; what it starts gets them back.
-        for signal in [Signal::SIGQUIT, Signal::SIGTERM] {
-            signal::ignore(signal).doing(|| format!("ignore {signal}"))?;
-        }
+        signal::ignore(Signal::SIGQUIT).doing(|| "ignore SIGQUIT")?;
         self.jobs.begin_control().map(drop)
     }
 
@@ -292,6 +290,15 @@ impl Shell {
         self.vars.positional = before;
         self.vars.name = name;
         Ok(flow)
+    }
+
+    /// The script that this process was started for: its name and arguments stay, for `trap … EXIT`.
+    ///
+    /// Errors: the file cannot be read.
+    pub fn run_script_file(&mut self, path: &Path, args: Vec<OsString>) -> Result<Flow, Failure> {
+        let text = read_script(path)?;
+        self.set_arguments(path.as_os_str(), args);
+        Ok(self.run_text(&path.to_string_lossy(), &text))
     }
 
     /// `. FILE`: runs a file with its own positional parameters if there are any; `return` ends it.
@@ -449,19 +456,18 @@ impl Shell {
         String::from_utf8_lossy(text.unwrap_or_default()).into_owned()
     }
 
-    /// Takes `PWD` from the environment where it is right, else from the kernel.
-    fn note_directory(&mut self) {
+    /// The working directory as it was entered: `$PWD` where it is right, else what the kernel says.
+    pub fn directory(&self) -> PathBuf {
         let same = |path: &OsStr| {
             let (here, there) = (nix::sys::stat::stat("."), nix::sys::stat::stat(path));
             matches!((here, there), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
         };
         let known = self.variable("PWD");
-        if known.is_some_and(|path| path.as_bytes().starts_with(b"/") && same(path)) {
-            return;
-        }
-        if let Ok(path) = std::env::current_dir() {
-            let _ = self.set_variable("PWD", path.as_os_str());
-        }
+        let known = known.filter(|path| path.as_bytes().starts_with(b"/") && same(path));
+        known.map_or_else(
+            || std::env::current_dir().unwrap_or_else(|_| "/".into()),
+            PathBuf::from,
+        )
     }
 }
 

@@ -225,6 +225,19 @@ impl Vars {
     }
 }
 
+/// `NAME` or `NAME=VALUE`, as `export` takes it.
+///
+/// Errors: what stands before `=` is not a name.
+pub fn split_assignment(word: &OsStr) -> Result<(String, Option<Vec<u8>>), Failure> {
+    let bytes = word.as_bytes();
+    let at = bytes.iter().position(|&b| b == b'=');
+    let name = String::from_utf8_lossy(&bytes[..at.unwrap_or(bytes.len())]).into_owned();
+    if !is_name(&name) {
+        return Err(Failure::usage(format!("'{name}' is not a variable's name")));
+    }
+    Ok((name, at.map(|at| bytes[at + 1..].to_vec())))
+}
+
 /// A word in single quotes, so that it reads back as itself; as dash writes it.
 pub fn single_quoted(text: &[u8]) -> Vec<u8> {
     let mut quoted = vec![b'\''];
