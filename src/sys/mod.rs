@@ -3,9 +3,11 @@
 
 pub mod alarm;
 pub mod child;
+pub mod cpuid;
 pub mod entry;
 pub mod environment;
 pub mod inherited;
+pub mod klog;
 pub mod packet;
 pub mod power;
 pub mod process;

@@ -2,4 +2,6 @@
 //! log. Invariant: nothing here prints; it returns values and [`crate::failure::Failure`]s.
 
 pub mod cmdline;
+pub mod kmsg;
+pub mod modules;
 pub mod params;
