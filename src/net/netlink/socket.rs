@@ -220,3 +220,45 @@ fn done(message: &Message<'_>, each: &mut dyn FnMut(&[u8])) -> Result<bool, Refu
 fn errno_of(error: std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }
+
+#[cfg(test)]
+mod tests {
+    use netlink_packet_route::link::LinkHeader;
+
+    use super::*;
+    use crate::net::netlink::link;
+
+    fn ask_for_all() -> Request {
+        Request::new(libc::RTM_GETLINK, libc::NLM_F_DUMP, &LinkHeader::default())
+    }
+
+    #[test]
+    fn silence_ends_at_the_deadline() {
+        let mut socket = Socket::open().unwrap();
+        let begun = Instant::now();
+        let limit = Duration::from_millis(60);
+        assert_eq!(socket.receive(begun + limit), Err(Errno::ETIMEDOUT));
+        let waited = Instant::now().since(begun);
+        assert!(waited >= limit, "{waited:?}");
+        assert!(waited < Duration::from_secs(3), "{waited:?}");
+    }
+
+    #[test]
+    fn an_answer_that_nobody_waited_for_is_not_taken_for_another() {
+        let mut socket = Socket::open().unwrap();
+        // Its answers lie in the queue when the next request is made.
+        socket.send(ask_for_all().finish(1000)).unwrap();
+        let missing = link::by_name(&mut socket, "no-such-link").unwrap_err();
+        assert_eq!(missing.cause(), Some(Errno::ENODEV));
+        assert_eq!(link::by_name(&mut socket, "lo").unwrap().name, "lo");
+    }
+
+    #[test]
+    fn a_reply_too_long_for_the_buffer_is_an_error_not_a_part() {
+        let mut socket = Socket::open().unwrap();
+        socket.buffer.truncate(100);
+        socket.send(ask_for_all().finish(1000)).unwrap();
+        let received = socket.receive(Instant::now() + ANSWER);
+        assert_eq!(received, Err(Errno::EMSGSIZE));
+    }
+}
