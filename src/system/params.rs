@@ -116,6 +116,8 @@ const KNOWN: &[(&str, Setter)] = &[
     ("columns", |p, v| size(v).map(|x| p.columns = Some(x))),
     ("console", |p, v| terminal(v).map(|x| p.console = Some(x))),
     ("delay", |p, v| duration(v).map(|x| p.delay = Some(x))),
+    // Read by PID 1 when the machine ends.
+    ("exit", |_, _| Ok(())),
     ("idle", |p, v| duration(v).map(|x| p.idle = Some(x))),
     ("interrupt", |p, v| interrupt(v).map(|x| p.interrupt = x)),
     ("log", |p, v| choose(v, LOG).map(|x| p.log = x)),

@@ -63,9 +63,7 @@ fn start(pid1: &mut Client, interface: &str, request: &Request<'_>) -> Result<()
     if !lease::is_interface_name(interface) {
         return Err(Failure::usage("no such name of an interface"));
     }
-    let mut argv: Vec<OsString> = ["initsh", "dhcp4", "--foreground"]
-        .map(OsString::from)
-        .into();
+    let mut argv: Vec<OsString> = ["dhcp4", "--foreground"].map(OsString::from).into();
     argv.extend_from_slice(request.options);
     argv.extend(["--", interface].map(OsString::from));
     let spec = ServiceSpec {
