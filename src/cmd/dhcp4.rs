@@ -22,10 +22,10 @@ pub(super) const COMMAND: Command = Command {
     summary: "configure interfaces by DHCP for IPv4",
     usage: "[--timeout S] [OPTION…] IF…",
     details: "\
-Brings each interface up, gets a lease and configures address, routes, MTU and /etc/resolv.conf. All
-interfaces are asked at the same time. Where initsh is PID 1, a service dhcp4.IF keeps the lease, and
-goes on trying when the time is over; otherwise the lease is configured once and nobody renews it.
-The lease is in ${net.IF.ip4}, .prefix, .gateway, .dns, .domain, .server, .lease and others: 'get'.
+Brings each interface up, gets a lease and configures address, routes, MTU and resolv.conf. All
+interfaces are asked at the same time. Where initsh is PID 1, a service dhcp4.IF keeps the lease
+and goes on trying when the time is over; otherwise the lease is configured once, and nobody
+renews it. The lease is in ${net.IF.ip4}, .prefix, .gateway, .dns, .domain, .server, .lease …
 
 Without a PID 1 to ask, resolv.conf is left alone unless --dns is given.
 The client identifier is made from the MAC address, which clones of a VM do not share. When the
@@ -203,7 +203,7 @@ fn hexadecimal(text: &str) -> Result<Vec<u8>, Failure> {
     let bytes: Option<Vec<u8>> = pairs.collect();
     bytes.filter(|bytes| (2..=255).contains(&bytes.len())).ok_or_else(|| {
         Failure::usage(format!(
-            "--client-id '{text}': expected 'mac' or 2 to 255 bytes in hexadecimal, such as 01525400123456"
+            "--client-id '{text}': expected 'mac' or 2 to 255 bytes in hexadecimal"
         ))
     })
 }

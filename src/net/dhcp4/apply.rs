@@ -68,6 +68,19 @@ pub fn configure(
     Ok(failures)
 }
 
+/// Removes the address that an earlier client left behind, unless the new lease is for the same.
+pub fn remove_left_behind(socket: &mut Socket, link: &Link, left: (Ipv4Addr, u8), lease: &Lease) {
+    if left != (lease.address, lease.prefix) {
+        let (ip, prefix) = left;
+        let gone = Address {
+            ip: ip.into(),
+            prefix,
+            ..address(link.index, lease)
+        };
+        let _ = addr::remove(socket, &gone);
+    }
+}
+
 /// Removes what the lease has configured; whatever is gone already is not missed. The MTU stays.
 pub fn deconfigure(socket: &mut Socket, link: &Link, policy: &Policy, lease: &Lease) {
     if !policy.no_routes {

@@ -208,7 +208,14 @@ impl Client {
     fn configure(&mut self, lease: Lease, now: Instant) {
         let old = self.lease.take();
         let policy = &self.options.policy;
+        let left = match old {
+            None => left_behind(&self.link.name),
+            Some(_) => None,
+        };
         let configured = Netlink::open().and_then(|mut netlink| {
+            if let Some(left) = left {
+                apply::remove_left_behind(&mut netlink, &self.link, left, &lease);
+            }
             apply::configure(&mut netlink, &self.link, policy, &lease, old.as_ref())
         });
         match configured {
@@ -401,6 +408,15 @@ pub fn summary(lease: &record::Record) -> String {
         text.push_str(server);
     }
     text
+}
+
+/// Address and prefix length that the client before this one has configured.
+fn left_behind(interface: &str) -> Option<(Ipv4Addr, u8)> {
+    let record = record::load(interface, KIND)?;
+    Some((
+        record.get("ip4")?.parse().ok()?,
+        record.get("prefix")?.parse().ok()?,
+    ))
 }
 
 fn config(link: &Link, options: &Options) -> Config {

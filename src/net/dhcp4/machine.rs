@@ -241,7 +241,7 @@ impl Machine {
                 offer.address,
                 tries(attempt.count)
             ),
-            _ if self.refusals > 0 => format!("the server refused {} (NAK)", tries(self.refusals)),
+            _ if self.refusals > 0 => format!("the server refuses (NAK), {} so far", self.refusals),
             _ => format!("no answer after {}", tries(self.discovers)),
         }
     }
