@@ -9,6 +9,8 @@
     clippy::print_stderr
 )]
 
+mod dhcp4;
+mod dhcp_server;
 mod json;
 mod netlink;
 mod support;

@@ -77,7 +77,8 @@ impl Socket {
         let _ = inner.set_ext_ack(true);
         Ok(Self {
             inner,
-            buffer: vec![0; DATAGRAM],
+            // Not zeroed: what the kernel does not fill costs no memory.
+            buffer: Vec::with_capacity(DATAGRAM),
             sequence: 0,
         })
     }
@@ -167,7 +168,8 @@ impl Socket {
     fn receive(&mut self, deadline: Instant) -> Result<usize, Errno> {
         loop {
             let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
-            let received = self.inner.recv_from(&mut self.buffer.as_mut_slice(), flags);
+            self.buffer.clear();
+            let received = self.inner.recv_from(&mut self.buffer, flags);
             match received.map_err(errno_of) {
                 Ok((_, sender)) if sender.port_number() != 0 => {}
                 Ok((length, _)) if length > self.buffer.len() => return Err(Errno::EMSGSIZE),

@@ -1,0 +1,499 @@
+//! The DHCPv4 client against dnsmasq and against servers that misbehave.
+
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
+
+use dhcproto::v4::{MessageType, OptionCode};
+use initsh::net::dhcp4::wire::Message;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::dhcp_server::{Dnsmasq, Scratch, Scripted, eventually};
+use super::support::{INITSH, Namespace};
+
+const SERVER: [u8; 4] = [10, 9, 0, 1];
+const ADDRESS: [u8; 4] = [10, 9, 0, 77];
+
+/// A server's and a client's namespace with a cable between them: `srv` (10.9.0.1/24) and `eth0`, down.
+struct Lab {
+    server: Namespace,
+    client: Namespace,
+    scratch: Scratch,
+}
+
+impl Lab {
+    fn new() -> Option<Self> {
+        let (server, client) = (Namespace::new()?, Namespace::new()?);
+        server.veth("srv", &client, "eth0");
+        server.ip(&["addr", "add", "10.9.0.1/24", "dev", "srv"]);
+        client.ip(&["link", "set", "eth0", "down"]);
+        let scratch = Scratch::new();
+        Some(Self {
+            server,
+            client,
+            scratch,
+        })
+    }
+
+    fn dnsmasq(&self, options: &[&str]) -> Dnsmasq {
+        let range = "10.9.0.50,10.9.0.59,10m";
+        Dnsmasq::start(&self.server, &self.scratch, "srv", range, options)
+    }
+
+    fn scripted(
+        &self,
+        answer: impl FnMut(&Message, Message) -> Option<Vec<u8>> + Send + 'static,
+    ) -> Scripted {
+        Scripted::start(&self.server, "srv", answer)
+    }
+
+    fn command(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = self.client.command(program, args);
+        command
+            .env("INITSH_RUN", self.scratch.path("run"))
+            .env("INITSH_ETC", self.scratch.path("etc"));
+        command
+    }
+
+    fn dhcp4(&self, args: &[&str]) -> Output {
+        let args = [&["dhcp4"], args].concat();
+        self.command(INITSH, &args).output().unwrap()
+    }
+
+    /// Runs `dhcp4 ARGS… eth0`, which must succeed; its standard output.
+    fn bound(&self, args: &[&str]) -> String {
+        let output = self.dhcp4(&[args, &["eth0"]].concat());
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{error}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs `dhcp4 ARGS…`, which must fail with status 1; its standard error.
+    fn fails(&self, args: &[&str]) -> String {
+        let output = self.dhcp4(args);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        error
+    }
+
+    /// Starts `dhcp4 --foreground ARGS… eth0` and waits until it says that it is ready.
+    fn foreground(&self, args: &str) -> Foreground {
+        let ready = self.scratch.path("ready");
+        let script = format!(
+            "exec 3>'{}' && INITSH_READY_FD=3 exec '{INITSH}' dhcp4 --foreground {args} eth0",
+            ready.display()
+        );
+        let child = self.command("sh", &["-c", &script]).spawn().unwrap();
+        let client = Foreground(child);
+        eventually("ready", Duration::from_secs(10), || {
+            self.scratch.text("ready") == "\n"
+        });
+        client
+    }
+
+    fn addresses(&self) -> String {
+        self.client.ip(&["-4", "addr", "show", "dev", "eth0"])
+    }
+
+    fn routes(&self) -> String {
+        self.client.ip(&["-4", "route", "show"])
+    }
+}
+
+/// A client that is killed when dropped.
+struct Foreground(Child);
+
+impl Foreground {
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.0.id() as i32), signal).unwrap();
+    }
+}
+
+impl Drop for Foreground {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An OFFER or ACK of [`ADDRESS`] with these options besides the necessary ones.
+fn grant(request: &Message, mut reply: Message, options: &[(OptionCode, &[u8])]) -> Message {
+    let kind = match request.options.message_type() {
+        Some(MessageType::Discover) => MessageType::Offer,
+        _ => MessageType::Ack,
+    };
+    reply.yiaddr = ADDRESS.into();
+    reply.options.set(OptionCode::MessageType, &[kind.into()]);
+    reply.options.set(OptionCode::ServerIdentifier, &SERVER);
+    reply
+        .options
+        .set(OptionCode::SubnetMask, &[255, 255, 255, 0]);
+    reply
+        .options
+        .set(OptionCode::AddressLeaseTime, &600_u32.to_be_bytes());
+    for (code, value) in options {
+        reply.options.set(*code, value);
+    }
+    reply
+}
+
+#[test]
+fn a_lease_from_dnsmasq() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = lab.dnsmasq(&[
+        "--dhcp-option=option:dns-server,10.9.0.3,10.9.0.4",
+        "--dhcp-option=option:domain-name,example.org",
+        "--dhcp-option=option:domain-search,a.example,b.example",
+        "--dhcp-option=option:mtu,1400",
+    ]);
+    let line = lab.bound(&["--once", "--dns"]);
+    assert!(line.starts_with("eth0: 10.9.0.5"), "{line}");
+    assert!(
+        line.contains(
+            "/24 via 10.9.0.1, dns 10.9.0.3 10.9.0.4, mtu 1400, lease 600 s from 10.9.0.1 ("
+        ),
+        "{line}"
+    );
+    let addresses = lab.addresses();
+    assert!(addresses.contains("brd 10.9.0.255"), "{addresses}");
+    assert!(addresses.contains("mtu 1400"), "{addresses}");
+    assert!(addresses.contains("valid_lft 600sec") || addresses.contains("valid_lft 599sec"));
+    assert!(
+        lab.routes()
+            .starts_with("default via 10.9.0.1 dev eth0 proto dhcp src 10.9.0.")
+    );
+    assert_eq!(
+        lab.scratch.text("etc/resolv.conf"),
+        "# Written by initsh from: eth0.dhcp4\nnameserver 10.9.0.3\nnameserver 10.9.0.4\n\
+         search a.example b.example\n"
+    );
+    let lease = lab.scratch.text("run/leases/eth0.dhcp4");
+    for line in [
+        "prefix=24",
+        "gateway=10.9.0.1",
+        "dns=10.9.0.3 10.9.0.4",
+        "domain=example.org",
+        "t1=300",
+    ] {
+        assert!(
+            lease.lines().any(|known| known == line),
+            "{line} is not in {lease}"
+        );
+    }
+    lab.client
+        .run("busybox", &["ping", "-c1", "-W2", "10.9.0.1"]);
+}
+
+#[test]
+fn the_desk_is_left_alone_and_warned() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = lab.dnsmasq(&["--dhcp-option=option:dns-server,10.9.0.3"]);
+    let output = lab.dhcp4(&["--no-routes", "eth0"]);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nobody renews"));
+    assert!(!lab.scratch.path("etc/resolv.conf").exists());
+    assert!(!lab.routes().contains("default"), "--no-routes");
+}
+
+#[test]
+fn rapid_commit_takes_two_messages() {
+    let Some(lab) = Lab::new() else { return };
+    let server = lab.dnsmasq(&["--dhcp-rapid-commit"]);
+    lab.bound(&["--once"]);
+    assert_eq!(
+        (server.count("DHCPDISCOVER"), server.count("DHCPREQUEST")),
+        (1, 0)
+    );
+}
+
+#[test]
+fn option_121_replaces_the_router() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = lab.dnsmasq(&["--dhcp-option=121,10.50.0.0/16,10.9.0.7"]);
+    lab.bound(&["--once", "--metric", "5"]);
+    let routes = lab.routes();
+    assert!(
+        routes.contains("10.50.0.0/16 via 10.9.0.7 dev eth0 proto dhcp"),
+        "{routes}"
+    );
+    assert!(routes.contains("metric 5"), "{routes}");
+    assert!(!routes.contains("default"), "{routes}");
+}
+
+#[test]
+fn a_host_lease_with_a_gateway_elsewhere() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = lab.dnsmasq(&[
+        "--dhcp-option=option:netmask,255.255.255.255",
+        "--dhcp-option=option:router,169.254.0.1",
+    ]);
+    lab.server
+        .ip(&["addr", "add", "169.254.0.1/32", "dev", "srv"]);
+    let line = lab.bound(&["--once"]);
+    assert!(line.contains("/32 via 169.254.0.1"), "{line}");
+    let routes = lab.routes();
+    assert!(
+        routes.contains("default via 169.254.0.1 dev eth0"),
+        "{routes}"
+    );
+    lab.client
+        .run("busybox", &["ping", "-c1", "-W2", "169.254.0.1"]);
+}
+
+#[test]
+fn renews_and_takes_another_address_after_a_nak() {
+    let Some(lab) = Lab::new() else { return };
+    let options = ["--dhcp-option=option:T1,2", "--dhcp-option=option:T2,8"];
+    let server = lab.dnsmasq(&options);
+    let mut client = lab.foreground("--dns");
+    assert_eq!(server.count("DHCPREQUEST"), 1);
+    eventually("renewed by unicast", Duration::from_secs(10), || {
+        server.count("DHCPACK") >= 2
+    });
+    assert_eq!(server.count("DHCPDISCOVER"), 1);
+
+    drop(server);
+    let _ = std::fs::remove_file(lab.scratch.path("dnsmasq.leases"));
+    lab.server.ip(&["addr", "add", "10.8.0.1/24", "dev", "srv"]);
+    lab.server.ip(&["addr", "del", "10.9.0.1/24", "dev", "srv"]);
+    let range = "10.8.0.50,10.8.0.59,10m";
+    let _server = Dnsmasq::start(&lab.server, &lab.scratch, "srv", range, &options);
+    eventually("another address", Duration::from_secs(30), || {
+        lab.addresses().contains("inet 10.8.0.")
+    });
+    eventually("its lease and route", Duration::from_secs(2), || {
+        lab.scratch
+            .text("run/leases/eth0.dhcp4")
+            .contains("ip4=10.8.0.")
+            && lab.routes().contains("default via 10.8.0.1")
+    });
+    assert!(!lab.addresses().contains("10.9.0."), "{}", lab.addresses());
+    assert!(!lab.routes().contains("10.9.0."), "{}", lab.routes());
+
+    client.signal(Signal::SIGTERM);
+    assert!(client.0.wait().unwrap().success());
+    assert!(
+        lab.addresses().contains("inet 10.8.0."),
+        "SIGTERM leaves the address"
+    );
+}
+
+#[test]
+fn an_expired_lease_is_removed() {
+    let Some(lab) = Lab::new() else { return };
+    let mut answers = 0;
+    let _server = lab.scripted(move |request, reply| {
+        answers += 1;
+        let ten = 10_u32.to_be_bytes();
+        let options: [(OptionCode, &[u8]); 3] = [
+            (OptionCode::AddressLeaseTime, &ten),
+            (OptionCode::Router, &SERVER),
+            (OptionCode::DomainNameServer, &SERVER),
+        ];
+        (answers <= 2).then(|| grant(request, reply, &options).emit())
+    });
+    let _client = lab.foreground("--dns");
+    assert!(lab.addresses().contains("inet 10.9.0.77/24"));
+    assert!(
+        lab.scratch
+            .text("etc/resolv.conf")
+            .contains("nameserver 10.9.0.1")
+    );
+    let bound = Instant::now();
+    eventually("the end of the lease", Duration::from_secs(20), || {
+        !lab.scratch.path("run/leases/eth0.dhcp4").exists()
+    });
+    assert!(bound.elapsed() > Duration::from_secs(8));
+    assert!(!lab.addresses().contains("inet "), "{}", lab.addresses());
+    assert!(!lab.routes().contains("default"), "{}", lab.routes());
+    eventually("DNS withdrawn", Duration::from_secs(2), || {
+        !lab.scratch.text("etc/resolv.conf").contains("nameserver")
+    });
+}
+
+#[test]
+fn an_absent_server_is_told_apart_from_an_absent_cable() {
+    let Some(lab) = Lab::new() else { return };
+    let began = Instant::now();
+    let error = lab.fails(&["--timeout", "1", "eth0"]);
+    assert!(error.contains("eth0: no answer after "), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(3));
+    assert!(!lab.addresses().contains("inet "));
+
+    lab.server.ip(&["link", "set", "srv", "down"]);
+    let error = lab.fails(&["--timeout", "0.3", "eth0"]);
+    assert!(error.contains("eth0: no carrier"), "{error}");
+    let error = lab.fails(&["eth9"]);
+    assert!(
+        error.contains("eth9") && error.contains("ENODEV"),
+        "{error}"
+    );
+    let error = lab.fails(&["lo"]);
+    assert!(error.contains("lo is not an Ethernet interface"), "{error}");
+}
+
+#[test]
+fn a_carrier_that_comes_later_is_used_at_once() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = lab.dnsmasq(&[]);
+    lab.server.ip(&["link", "set", "srv", "down"]);
+    let mut client = lab
+        .command(INITSH, &["dhcp4", "--once", "--timeout", "8", "eth0"])
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    lab.server.ip(&["link", "set", "srv", "up"]);
+    let up = Instant::now();
+    assert!(client.wait().unwrap().success());
+    assert!(up.elapsed() < Duration::from_secs(3), "{:?}", up.elapsed());
+}
+
+#[test]
+fn a_refusing_server_is_named_as_such() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = lab.scripted(|request, reply| {
+        let mut reply = grant(request, reply, &[]);
+        if request.options.message_type() == Some(MessageType::Request) {
+            reply.yiaddr = [0; 4].into();
+            reply
+                .options
+                .set(OptionCode::MessageType, &[MessageType::Nak.into()]);
+            // As slirp does.
+            reply.options.unset(OptionCode::ServerIdentifier);
+        }
+        Some(reply.emit())
+    });
+    let error = lab.fails(&["--timeout", "1", "eth0"]);
+    assert!(error.contains("eth0: the server refuses (NAK)"), "{error}");
+}
+
+#[test]
+fn bad_options_are_dropped_alone_and_hostile_text_reaches_no_file() {
+    let Some(lab) = Lab::new() else { return };
+    let hostile = b"x\nnameserver 6.6.6.6\n$(reboot)`id`'\"\0\x1b[2J";
+    let _server = lab.scripted(move |request, reply| {
+        let options: [(OptionCode, &[u8]); 12] = [
+            (OptionCode::DomainName, hostile),
+            (OptionCode::Hostname, hostile),
+            (OptionCode::RootPath, hostile),
+            (
+                OptionCode::DomainSearch,
+                &[0xc0, 0x00, 3, b'a', b'\n', b'b', 0],
+            ),
+            (OptionCode::Router, &[10, 9, 0]),
+            (OptionCode::NtpServers, &[]),
+            (OptionCode::InterfaceMtu, &[0, 68]),
+            (OptionCode::BroadcastAddr, &[255]),
+            (
+                OptionCode::ClasslessStaticRoute,
+                &[33, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+            ),
+            (OptionCode::Renewal, &[0xff; 4]),
+            (OptionCode::Rebinding, &[0, 0, 0]),
+            (OptionCode::DomainNameServer, &[10, 9, 0, 3]),
+        ];
+        let mut bytes = grant(request, reply, &options).emit();
+        // An option that claims more than there is, in place of the end.
+        let end = bytes.iter().rposition(|&byte| byte == 255).unwrap();
+        bytes.truncate(end);
+        bytes.extend_from_slice(&[56, 200, b'x']);
+        Some(bytes)
+    });
+    let line = lab.bound(&["--once", "--dns"]);
+    assert!(
+        line.starts_with("eth0: 10.9.0.77/24, dns 10.9.0.3, lease 600 s from 10.9.0.1 ("),
+        "{line}"
+    );
+    assert_eq!(
+        lab.scratch.text("etc/resolv.conf"),
+        "# Written by initsh from: eth0.dhcp4\nnameserver 10.9.0.3\n"
+    );
+    let lease = lab.scratch.text("run/leases/eth0.dhcp4");
+    assert!(
+        !lease.contains("6.6.6.6") && !lease.contains("reboot"),
+        "{lease}"
+    );
+    assert!(lab.addresses().contains("mtu 1500"));
+}
+
+#[test]
+fn noise_does_not_disturb() {
+    let Some(lab) = Lab::new() else { return };
+    let mut turn = 0_u8;
+    let _server = lab.scripted(move |request, reply| {
+        turn += 1;
+        let mut reply = grant(request, reply, &[]);
+        match turn {
+            1 => return Some(vec![2; 17]),
+            2 => reply.xid ^= 1,
+            3 => reply.chaddr[0] ^= 4,
+            4 => reply.op = 1,
+            5 => reply.yiaddr = [224, 0, 0, 1].into(),
+            _ => {}
+        }
+        Some(reply.emit())
+    });
+    lab.bound(&["--once", "--timeout", "8"]);
+}
+
+#[test]
+fn all_interfaces_at_once_and_each_has_its_own_answer() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = lab.dnsmasq(&[]);
+    lab.client.ip(&[
+        "link", "add", "eth1", "type", "veth", "peer", "name", "dead",
+    ]);
+    lab.client.ip(&["link", "set", "dead", "up"]);
+    let output = lab.dhcp4(&["--once", "--timeout", "1", "eth1", "eth0"]);
+    let (out, error) = (
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        out.starts_with("eth0: 10.9.0.5") && out.lines().count() == 1,
+        "{out}"
+    );
+    assert!(error.contains("eth1: no answer after"), "{error}");
+}
+
+#[test]
+fn idle_clients_are_small() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = lab.dnsmasq(&[]);
+    let client = lab.foreground("");
+    eventually("sockets closed", Duration::from_secs(2), || {
+        let fds = std::fs::read_dir(format!("/proc/{}/fd", client.0.id())).unwrap();
+        let open = fds.filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok());
+        open.filter(|fd| fd.to_string_lossy().starts_with("socket:"))
+            .count()
+            == 1
+    });
+    let smaps = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", client.0.id())).unwrap();
+    let anonymous = smaps
+        .lines()
+        .find(|line| line.starts_with("Anonymous:"))
+        .unwrap();
+    let kilobytes: u32 = anonymous
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
+    println!("anonymous memory of an idle client: {kilobytes} kB");
+    // Without optimisation frames are larger and more of the data is relocated.
+    let limit = if cfg!(debug_assertions) { 160 } else { 120 };
+    assert!(kilobytes <= limit, "{anonymous}");
+}
+
+#[test]
+fn the_loss_of_the_interface_ends_the_client() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = lab.dnsmasq(&[]);
+    let mut client = lab.foreground("");
+    lab.client.ip(&["link", "del", "eth0"]);
+    eventually("ended", Duration::from_secs(5), || {
+        client.0.try_wait().unwrap().is_some()
+    });
+    assert_eq!(client.0.wait().unwrap().code(), Some(1));
+}
