@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(
             complaints,
             ["initsh.dealy: no such parameter; there are \
-              initsh.{after,autoexec,columns,console,delay,idle,interrupt,log,poweroff,rows,script}"]
+              initsh.{after,autoexec,columns,console,delay,exit,idle,interrupt,log,poweroff,rows,script}"]
         );
     }
 
