@@ -34,7 +34,7 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
         return Ok(list(call));
     };
     // POSIX XCU trap: a number in front, or nothing behind, resets.
-    let number = first.as_bytes().iter().all(u8::is_ascii_digit);
+    let number = !first.is_empty() && first.as_bytes().iter().all(u8::is_ascii_digit);
     let (action, signals) = match (number || rest.is_empty(), first.as_bytes()) {
         (true, _) => (None, words),
         (_, b"-") => (None, rest),

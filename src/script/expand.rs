@@ -263,7 +263,7 @@ fn emit_value(shell: &Shell, to: &mut Fields, value: &Value, style: Style) {
                 match index {
                     0 => {}
                     _ if joined => to.separator(true),
-                    _ => to.boundary(*at),
+                    _ => to.boundary(),
                 }
                 emit(to, parameter, style);
             }

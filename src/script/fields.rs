@@ -63,14 +63,10 @@ impl Fields {
         self.separators = Some(separators);
     }
 
-    /// Between two parameters of `$@` or unquoted `$*`: a new field, or what joins them.
-    pub fn boundary(&mut self, at: bool) {
+    /// Between two parameters of `$@` or unquoted `$*`: a new field, or (as in dash) what `"$*"` has.
+    pub fn boundary(&mut self) {
         if self.separators.is_none() {
-            return if at {
-                self.push(b" ", true);
-            } else {
-                self.separator(false);
-            };
+            return self.separator(true);
         }
         self.after_space = false;
         self.done.extend(self.current.take());
@@ -218,7 +214,7 @@ mod tests {
         let mut fields = Fields::splitting(b" ");
         fields.literal(b"<");
         fields.quoted(b"a b");
-        fields.boundary(true);
+        fields.boundary();
         fields.quoted(b"c");
         fields.literal(b">");
         assert_eq!(shown(fields), ["<a b", "c>"]);

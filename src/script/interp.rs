@@ -20,11 +20,11 @@ use crate::cmd::{self, Flow};
 use crate::failure::Failure;
 use crate::sys::signal;
 
-/// Built-ins whose errors end a script and whose assignments stay (POSIX XCU 2.14). `run` is not one of
-/// them: a boot script survives a missing file.
+/// Built-ins whose errors end a script and whose assignments stay (POSIX XCU 2.14, and `local` as in
+/// dash). `run` is not one of them: a boot script survives a missing file.
 const SPECIAL: &[&str] = &[
-    ".", ":", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set",
-    "shift", "trap", "unset",
+    ".", ":", "break", "continue", "eval", "exec", "exit", "export", "local", "readonly", "return",
+    "set", "shift", "trap", "unset",
 ];
 
 /// Built-ins whose operands are assignments: not split.
@@ -58,6 +58,9 @@ impl Shell {
         for item in &list.items {
             if let Some(leaving) = self.attend() {
                 return leaving;
+            }
+            if self.options.has(Flag::NoExec) && !self.is_interactive() {
+                return flow;
             }
             flow = if item.background {
                 self.run_background(item)

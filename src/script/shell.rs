@@ -336,9 +336,6 @@ impl Shell {
     }
 
     fn run_in(&mut self, script: &Script) -> Flow {
-        if self.options.has(Flag::NoExec) && !self.interactive {
-            return Flow::OK;
-        }
         if let Err(failure) = self.enter_call() {
             return self.fail(self.span, None, &failure);
         }
