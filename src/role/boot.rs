@@ -282,7 +282,8 @@ impl Boot {
         };
         if power == Power::Off && self.status != 0 {
             words.push("--status".into());
-            words.push(self.status.to_string().into());
+            // The way out has seven bits.
+            words.push(self.status.min(127).to_string().into());
         }
         if self.shell.run_words(words).status() == 0 {
             stay();

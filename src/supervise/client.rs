@@ -91,7 +91,8 @@ impl Client {
     ///
     /// Errors: there is one, but it refuses or does not answer.
     pub fn connect() -> Result<Option<Self>, Failure> {
-        if let Some(client) = Self::ring() {
+        let doorbell = process::borrow_number(DOORBELL.load(Ordering::Relaxed));
+        if let Some(client) = doorbell.and_then(Self::ring) {
             return Ok(Some(client));
         }
         Self::connect_to(&run_dir().join("control"))
@@ -123,9 +124,8 @@ impl Client {
         }
     }
 
-    /// Hands PID 1 one end of a new socketpair; `None` without a doorbell or when nobody hears it.
-    fn ring() -> Option<Self> {
-        let doorbell = process::borrow_number(DOORBELL.load(Ordering::Relaxed))?;
+    /// Hands PID 1 one end of a new socketpair; `None` when nobody hears the doorbell.
+    pub fn ring(doorbell: BorrowedFd<'_>) -> Option<Self> {
         let (ours, theirs) = seqpacket::pair().ok()?;
         seqpacket::send_descriptor(doorbell, VERSION, theirs.as_fd()).ok()?;
         Some(Self { socket: ours })

@@ -262,3 +262,6 @@ impl Server {
 fn spare() -> Option<OwnedFd> {
     open(c"/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).ok()
 }
+
+#[cfg(test)]
+mod tests;

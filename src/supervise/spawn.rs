@@ -56,6 +56,9 @@ pub enum Executed {
     NotYet,
 }
 
+/// The number of the descriptor that a program is given: one digit, because some shells know no others.
+const GIVEN: i32 = 3;
+
 /// Which step in the child failed, as it goes through the pipe.
 const EXECUTING: u8 = 0;
 const ENTERING: u8 = 1;
@@ -66,7 +69,7 @@ impl Launcher {
     pub fn new(machine: bool) -> Self {
         Self {
             machine,
-            own: process::own_executable().ok(),
+            own: process::own_executable().ok().map(high),
         }
     }
 
@@ -79,10 +82,9 @@ impl Launcher {
                 self.stdio(false);
                 let entered = chdir(spec.cwd.as_os_str());
                 entered.unwrap_or_else(|errno| pipes.give_up(ENTERING, errno));
-                let ready = pipes.ready.as_ref().map(|(_, write)| write.as_fd());
-                let env = environment(spec, ready);
+                let env = environment(spec);
                 let argv = words(&spec.argv);
-                enter(ready);
+                enter(pipes.ready.as_ref().map(|(_, write)| write.as_fd()));
                 let errno = match &spec.program {
                     Program::Own => self.exec_own(prefixed(argv), &env),
                     Program::Path(path) => {
@@ -106,7 +108,7 @@ impl Launcher {
                 let env: Vec<_> = std::env::vars_os().map(variable).collect();
                 enter(Some(theirs.as_fd()));
                 let errno = match boot.instead.as_slice() {
-                    [] => self.exec_own(boot.argv(again, theirs.as_fd()), &env),
+                    [] => self.exec_own(boot.argv(again), &env),
                     [program, ..] => exec_path(program, &boot.instead, &env),
                 };
                 pipes.give_up(EXECUTING, errno)
@@ -150,8 +152,8 @@ impl Launcher {
 }
 
 impl Boot {
-    fn argv(&self, again: bool, doorbell: BorrowedFd<'_>) -> Vec<CString> {
-        let control = format!("--control-fd={}", doorbell.as_raw_fd());
+    fn argv(&self, again: bool) -> Vec<CString> {
+        let control = format!("--control-fd={GIVEN}");
         let mut argv = vec![c"initsh".to_owned(), c"--boot".to_owned()];
         if again {
             argv.push(c"--again".to_owned());
@@ -170,8 +172,9 @@ struct Pipes {
 impl Pipes {
     fn new(ready: bool) -> Result<Self, Errno> {
         let flags = OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let (read, write) = pipe2(flags)?;
         Ok(Self {
-            executed: pipe2(flags)?,
+            executed: (read, high(write)),
             ready: ready.then(|| pipe2(flags)).transpose()?,
         })
     }
@@ -224,6 +227,14 @@ pub fn read_ready(pipe: BorrowedFd<'_>) -> Option<bool> {
     }
 }
 
+/// Out of the way of [`GIVEN`].
+fn high(file: OwnedFd) -> OwnedFd {
+    match file.as_raw_fd() {
+        GIVEN => process::dup_high(file.as_fd()).unwrap_or(file),
+        _ => file,
+    }
+}
+
 /// execve(2). Returns only on failure.
 fn exec_path(path: &CStr, argv: &[CString], env: &[CString]) -> Errno {
     match execve(path, argv, env) {
@@ -232,14 +243,16 @@ fn exec_path(path: &CStr, argv: &[CString], env: &[CString]) -> Errno {
     }
 }
 
-/// The last steps before exec. `kept` is the one descriptor besides 0–2 that the program gets.
-fn enter(kept: Option<BorrowedFd<'_>>) {
+/// The last steps before exec. `given` is the one descriptor besides 0–2 that the program gets.
+fn enter(given: Option<BorrowedFd<'_>>) {
     // Fails only in a session's leader, which a forked child is not.
     let _ = setsid();
-    process::cloexec_from(3);
-    if let Some(kept) = kept {
-        let _ = process::set_cloexec(kept.as_raw_fd(), false);
-        let _ = blocking(&kept);
+    process::cloexec_from(GIVEN);
+    if let Some(given) = given {
+        let _ = blocking(&given);
+        let _ = process::dup_onto(given.as_raw_fd(), GIVEN);
+        // Where it had this number already, that changed nothing.
+        let _ = process::set_cloexec(GIVEN, false);
     }
     signal::reset_for_child();
 }
@@ -272,11 +285,11 @@ fn variable((name, value): (impl AsRef<OsStr>, impl AsRef<OsStr>)) -> CString {
     CString::new(text).unwrap_or_default()
 }
 
-fn environment(spec: &ServiceSpec, ready: Option<BorrowedFd<'_>>) -> Vec<CString> {
+fn environment(spec: &ServiceSpec) -> Vec<CString> {
     let given = spec.env.iter().filter(|(name, _)| name != READY_FD);
     let mut env: Vec<_> = given.map(|(name, value)| variable((name, value))).collect();
-    if let Some(fd) = ready {
-        env.push(variable((READY_FD, fd.as_raw_fd().to_string())));
+    if spec.ready == Ready::Descriptor {
+        env.push(variable((READY_FD, GIVEN.to_string())));
     }
     env
 }

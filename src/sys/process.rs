@@ -130,6 +130,16 @@ pub fn set_cloexec(fd: RawFd, closed: bool) -> Result<(), Errno> {
     Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, flag) }).map(drop)
 }
 
+/// The same open file under a number of 10 or more, close-on-exec: out of the way of the numbers that a
+/// program is given.
+pub fn dup_high(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    // SAFETY: F_DUPFD_CLOEXEC makes a descriptor, which nobody else owns yet.
+    unsafe {
+        let new = libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 10);
+        Errno::result(new).map(|new| OwnedFd::from_raw_fd(new))
+    }
+}
+
 /// A descriptor that this process inherited under a known number; `None` if there is none.
 pub fn borrow_number<'a>(fd: RawFd) -> Option<BorrowedFd<'a>> {
     if fd < 0 {

@@ -1,0 +1,131 @@
+//! Orphans, the boot role's deaths, and the death of everything.
+
+use std::time::{Duration, Instant};
+
+use initsh::supervise::spec::Restart;
+use nix::sys::signal::{Signal, kill};
+
+use super::support::Init;
+
+/// Ten thousand orphans: each is left behind by a parent that ends at once.
+const ORPHANS: &str = "
+for side in 1 2 3 4; do
+  (n=0; while [ $n -lt 2500 ]; do ( (exit 3) & ); n=$((n + 1)); done) &
+done
+wait
+exec sleep 1000";
+
+#[test]
+fn ten_thousand_orphans_leave_few_zombies_and_no_trace() {
+    let init = Init::with_boot(ORPHANS);
+    let mut client = init.client();
+    let begun = Instant::now();
+    let mut most = 0;
+    let mut slowest = Duration::ZERO;
+    init.until("all orphans", || {
+        most = most.max(init.zombies());
+        let asked = Instant::now();
+        client.services().unwrap();
+        slowest = slowest.max(asked.elapsed());
+        // PID 1 and the sleeper.
+        (init.processes().len() == 2).then_some(())
+    });
+    println!(
+        "10,000 orphans: {:?}, {most} zombies at most, slowest answer {slowest:?}",
+        begun.elapsed()
+    );
+    assert!(most < 500, "{most} zombies");
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    let (exits, forgotten) = client.exits().unwrap();
+    assert_eq!(exits.len() as u64, 256);
+    assert_eq!(forgotten, 10_000 - 256);
+}
+
+#[test]
+fn a_boot_role_that_ends_is_started_again() {
+    let init = Init::with_boot("echo started; exec sleep 1000");
+    let count = || init.log().matches("started\n").count();
+    for round in 1..=2 {
+        init.until("boot", || (count() == round).then_some(()));
+        let processes = init.processes();
+        let (boot, _) = processes.iter().find(|(pid, _)| *pid != init.pid).unwrap();
+        kill(*boot, Signal::SIGKILL).unwrap();
+    }
+    init.until("boot", || (count() == 3).then_some(()));
+    let log = init.log();
+    let told = "initsh: boot ended: SIGKILL; starting it again in 250 ms";
+    assert!(log.contains(told), "{log}");
+    assert!(
+        log.contains("SIGKILL; starting it again in 500 ms"),
+        "{log}"
+    );
+    let (exits, _) = init.client().exits().unwrap();
+    assert_eq!(exits[0].name, "boot");
+}
+
+#[test]
+fn killing_every_child_kills_nothing_else() {
+    let mut init = Init::new();
+    for n in 0..20 {
+        init.spawn(&format!("s{n}"), Restart::Always, "exec sleep 1000");
+    }
+    for _ in 0..3 {
+        for (pid, _) in init.processes() {
+            if pid != init.pid {
+                let _ = kill(pid, Signal::SIGKILL);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    for n in 0..20 {
+        init.in_state(&format!("s{n}"), "Running");
+    }
+    assert!(init.is_alive());
+    assert_eq!(init.zombies(), 0);
+}
+
+/// The kernel refuses PID 1 a new process: it says so, waits, and starts the service when it can.
+#[test]
+fn no_process_to_be_had_is_only_a_delay() {
+    let group = format!("/sys/fs/cgroup/pids/initsh-{}", std::process::id());
+    if let Err(error) = std::fs::create_dir(&group) {
+        // Only this test needs the version 1 hierarchy; the machine's tests cover version 2.
+        println!("no pids controller at {group}: {error}");
+        return;
+    }
+    let guard = scopeguard(&group);
+    let init = Init::new();
+    init.client();
+    let write = |file: &str, text: String| std::fs::write(format!("{group}/{file}"), text).unwrap();
+    write("cgroup.procs", init.pid.to_string());
+    write("pids.max", "1".into());
+    let mut client = init.client();
+    let spec = super::support::shell("late", Restart::Never, "exec sleep 1000");
+    let asked = std::thread::spawn(move || client.spawn(&spec));
+    init.in_state("late", "Pending");
+    assert!(
+        init.service("late").reason.contains("EAGAIN"),
+        "{}",
+        init.log()
+    );
+    write("pids.max", "max".into());
+    assert_eq!(asked.join().unwrap().unwrap().state, "Running");
+    drop(init);
+    drop(guard);
+}
+
+/// Removes the control group once it is empty.
+fn scopeguard(group: &str) -> impl Drop + use<> {
+    struct Guard(String);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            for _ in 0..100 {
+                if std::fs::remove_dir(&self.0).is_ok() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+    Guard(group.to_owned())
+}

@@ -1,0 +1,218 @@
+//! A namespace with initsh as its PID 1. Invariant: dropping it kills PID 1 and so, by the kernel's
+//! rule, every process in it; no wait is longer than it says.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use initsh::supervise::client::{Client, ServiceInfo};
+use initsh::supervise::spec::{Program, Ready, Restart, ServiceSpec};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+pub const INITSH: &str = env!("CARGO_BIN_EXE_initsh");
+
+/// The longest that anything here may take.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+pub struct Init {
+    unshare: Child,
+    directory: PathBuf,
+    /// PID 1 as the outside sees it.
+    pub pid: Pid,
+}
+
+impl Init {
+    /// A PID 1 whose boot role is a program that sleeps.
+    pub fn new() -> Self {
+        Self::with_boot("exec sleep 1000")
+    }
+
+    /// A PID 1 whose boot role is this shell text.
+    pub fn with_boot(text: &str) -> Self {
+        Self::prepared("", text)
+    }
+
+    /// Runs `prepare` in the namespace before PID 1 is executed.
+    pub fn prepared(prepare: &str, boot: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let serial = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("initsh-pid1-{}-{serial}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir(&directory).unwrap();
+        let log = fs::File::create(directory.join("log")).unwrap();
+        let script = format!("{prepare}\nexec {INITSH} --pid1 -- /bin/sh -c \"$BOOT\"");
+        let mut unshare = Command::new("unshare")
+            .args(["--pid", "--fork", "--kill-child", "--mount", "--mount-proc"])
+            .args(["/bin/sh", "-c", &script])
+            .current_dir(&directory)
+            .env("INITSH_RUN", directory.join("run"))
+            .env("INITSH", INITSH)
+            .env("BOOT", boot)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("unshare (util-linux) as root");
+        let children = format!("/proc/{0}/task/{0}/children", unshare.id());
+        let begun = Instant::now();
+        let pid = loop {
+            let text = fs::read_to_string(&children).unwrap_or_default();
+            if let Ok(pid) = text.trim().parse() {
+                break Pid::from_raw(pid);
+            }
+            assert!(begun.elapsed() < LIMIT, "unshare made no process");
+            assert!(unshare.try_wait().unwrap().is_none(), "unshare failed");
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        Self {
+            unshare,
+            directory,
+            pid,
+        }
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join("run/control")
+    }
+
+    pub fn log(&self) -> String {
+        let log = fs::read(self.directory.join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// Waits until this holds.
+    pub fn until<T>(&self, what: &str, mut test: impl FnMut() -> Option<T>) -> T {
+        let begun = Instant::now();
+        loop {
+            if let Some(found) = test() {
+                return found;
+            }
+            assert!(
+                begun.elapsed() < LIMIT,
+                "{what}: not in time\n{}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn client(&self) -> Client {
+        self.until("the control socket", || {
+            Client::connect_to(&self.socket()).unwrap()
+        })
+    }
+
+    pub fn spawn(&self, name: &str, restart: Restart, text: &str) -> ServiceInfo {
+        self.client().spawn(&shell(name, restart, text)).unwrap()
+    }
+
+    /// How a service stands.
+    pub fn service(&self, name: &str) -> ServiceInfo {
+        let all = self.client().services().unwrap();
+        let found = all.into_iter().find(|service| service.name == name);
+        found.unwrap_or_else(|| panic!("no service {name}"))
+    }
+
+    pub fn in_state(&self, name: &str, state: &str) -> ServiceInfo {
+        self.until(&format!("{name} {state}"), || {
+            Some(self.service(name)).filter(|service| service.state == state)
+        })
+    }
+
+    /// `initsh ARGS…` from outside, as a client of this PID 1.
+    pub fn initsh(&self, args: &[&str]) -> Output {
+        self.client();
+        Command::new(INITSH)
+            .args(args)
+            .current_dir("/")
+            .env("INITSH_RUN", self.directory.join("run"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// The processes of the namespace as the outside sees them: pid and state letter.
+    pub fn processes(&self) -> Vec<(Pid, char)> {
+        let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+        let ours = namespace(&self.pid.to_string());
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let name = entry.file_name().into_string().unwrap_or_default();
+            let Ok(pid) = name.parse() else { continue };
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let state = stat
+                .rsplit_once(") ")
+                .and_then(|(_, rest)| rest.chars().next());
+            // A zombie has no namespace link; it is found by its parent.
+            let parent = stat
+                .rsplit_once(") ")
+                .and_then(|(_, rest)| rest.split(' ').nth(1));
+            let child = parent.is_some_and(|parent| parent == self.pid.to_string());
+            if child || (ours.is_some() && namespace(&name) == ours) {
+                found.push((Pid::from_raw(pid), state.unwrap_or('?')));
+            }
+        }
+        found
+    }
+
+    pub fn zombies(&self) -> usize {
+        let all = self.processes();
+        all.iter().filter(|(_, state)| *state == 'Z').count()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid, signal).unwrap();
+    }
+
+    pub fn is_alive(&mut self) -> bool {
+        self.unshare.try_wait().unwrap().is_none()
+    }
+
+    /// Waits until the namespace has ended: exit status, or the signal that ended PID 1, negative.
+    pub fn ended(&mut self) -> i32 {
+        let begun = Instant::now();
+        let status: ExitStatus = loop {
+            if let Some(status) = self.unshare.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begun.elapsed() < LIMIT, "it does not end\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        status
+            .code()
+            .unwrap_or_else(|| -status.signal().unwrap_or(0))
+    }
+}
+
+impl Drop for Init {
+    fn drop(&mut self) {
+        let _ = kill(self.pid, Signal::SIGKILL);
+        let _ = self.unshare.kill();
+        let _ = self.unshare.wait();
+        if std::thread::panicking() {
+            eprintln!("-- log of PID 1\n{}", self.log());
+        }
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+pub fn shell(name: &str, restart: Restart, text: &str) -> ServiceSpec {
+    ServiceSpec {
+        name: name.into(),
+        program: Program::Path("/bin/sh".into()),
+        argv: vec!["sh".into(), "-c".into(), text.into()],
+        env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        cwd: "/".into(),
+        restart,
+        ready: Ready::Exec,
+    }
+}
