@@ -72,8 +72,9 @@ fn wait(countdown: &mut Countdown, display: &Display<'_>, all: bool) -> Option<O
                 PollTimeout::try_from(until + std::time::Duration::from_millis(1))
                     .unwrap_or(PollTimeout::MAX)
             });
-        open = open && input(countdown, timeout, all);
-        if !open {
+        if open {
+            open = input(countdown, timeout, all);
+        } else {
             sleep(timeout);
         }
     }
