@@ -54,10 +54,13 @@ impl LineEditor {
         Ok(Self { inner })
     }
 
-    /// The names of variables, for completion after `$`.
-    pub fn set_variables(&mut self, names: Vec<String>) {
+    /// The shell's names of variables and functions, for completion.
+    pub fn set_names(&mut self, variables: Vec<String>, functions: Vec<String>) {
         if let Some(assistant) = self.inner.helper_mut() {
-            assistant.live.variables = names;
+            assistant.live = Live {
+                variables,
+                functions,
+            };
         }
     }
 

@@ -5,12 +5,10 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
-
 use super::editor::LineEditor;
 use super::quiet::Quiet;
 use super::tty::{Terminal, is_dumb};
-use super::{Line, plain, size};
+use super::{Line, message, plain, size};
 use crate::cmd::Flow;
 use crate::script::source::Source;
 use crate::script::{Shell, parser};
@@ -56,7 +54,8 @@ pub struct Session {
     typed: Vec<u8>,
     /// The terminal's size is known, or is not worth asking for.
     sized: bool,
-    status: u8,
+    /// Lines read so far: errors count on.
+    lines: u32,
 }
 
 impl Session {
@@ -67,25 +66,21 @@ impl Session {
         let able = terminal.is_present() && !dumb && tty::size(&std::io::stdout()).is_ok();
         // Without an editor there are still plain lines.
         let editor = if able { LineEditor::new().ok() } else { None };
-        if terminal.is_present() {
-            // At a prompt these would stop the shell itself. Children have the defaults.
-            for signal in [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU] {
-                let _ = signal::ignore(signal);
-            }
-        }
-        let _ = signal::catch_interrupt();
         Self {
             settings,
             terminal,
             editor,
             typed: Vec::new(),
             sized: false,
-            status: 0,
+            lines: 0,
         }
     }
 
     /// Reads and runs commands until the shell is left.
     pub fn run(&mut self, shell: &mut Shell) -> Ended {
+        if let Err(failure) = shell.interactive() {
+            message(&format!("no job control: {failure}"));
+        }
         if self.settings.attended {
             self.ask_size();
         }
@@ -95,26 +90,28 @@ impl Session {
             self.terminal.restore();
             shell.notify_jobs();
             signal::clear_interrupt();
+            shell.notify_jobs();
+            let first = self.lines.saturating_add(1);
             let text = match self.read_command(shell) {
                 Ok(text) => text,
                 Err(Line::Interrupted) => {
-                    self.status = 130;
+                    shell.set_status(130);
                     continue;
                 }
                 Err(Line::Idle) => return Ended::Idle,
                 Err(Line::Text(_) | Line::Again) => continue,
-                Err(Line::End) => return Ended::Input(self.status),
+                Err(Line::End) => return Ended::Input(shell.last_status()),
             };
             signal::clear_interrupt();
-            let flow = shell.run_text(self.name(), &text);
-            self.status = flow.status();
+            let flow = match shell.parse(self.name(), &text, first) {
+                Ok(script) => shell.run_script(&script),
+                Err(error) => shell.show_syntax_error(&error, self.name(), &text, first),
+            };
             if let Flow::Exit(status) = flow {
                 self.terminal.restore();
                 return Ended::Exit(status);
             }
-            if !text.is_empty() {
-                self.ask_size();
-            }
+            self.ask_size();
         }
     }
 
@@ -130,12 +127,15 @@ impl Session {
     fn read_command(&mut self, shell: &Shell) -> Result<Vec<u8>, Line> {
         let _quiet = self.settings.own_machine.then(Quiet::new);
         if let Some(editor) = &mut self.editor {
-            editor.set_variables(variables(shell));
+            editor.set_names(
+                variables(shell),
+                shell.function_names().map(str::to_owned).collect(),
+            );
         }
         let mut text = Vec::new();
         loop {
             let more = !text.is_empty();
-            match self.read_line(more) {
+            match self.read_line(shell, more) {
                 Line::Text(line) => text.extend(line),
                 // An unfinished command at the end of the input: the parser says what is missing.
                 Line::End if more => return Ok(text),
@@ -143,6 +143,7 @@ impl Session {
                 other => return Err(other),
             }
             text.push(b'\n');
+            self.lines = self.lines.saturating_add(1);
             match parser::parse(&Source::new(self.name(), text.clone())) {
                 Err(error) if error.incomplete => {}
                 _ => return Ok(text),
@@ -150,7 +151,7 @@ impl Session {
         }
     }
 
-    fn read_line(&mut self, more: bool) -> Line {
+    fn read_line(&mut self, shell: &Shell, more: bool) -> Line {
         if let Some(end) = self.typed.iter().position(|b| b"\r\n".contains(b)) {
             let mut line: Vec<u8> = self.typed.drain(..=end).collect();
             line.pop();
@@ -159,7 +160,7 @@ impl Session {
         let prompt = match (self.terminal.is_present(), more) {
             (false, _) => String::new(),
             (true, true) => "> ".to_owned(),
-            (true, false) => self.prompt(),
+            (true, false) => prompt(shell),
         };
         let idle = self.settings.idle;
         let Some(editor) = &mut self.editor else {
@@ -171,22 +172,6 @@ impl Session {
         };
         let typed = String::from_utf8_lossy(&std::mem::take(&mut self.typed)).into_owned();
         editor.read_line(&prompt, &typed, idle)
-    }
-
-    /// `initsh:/tmp [1]# `: where, the last status unless it was 0, and whether it is root.
-    fn prompt(&self) -> String {
-        let place = std::env::current_dir()
-            .map_or_else(|_| "?".to_owned(), |path| printable(path.as_os_str()));
-        let status = match self.status {
-            0 => String::new(),
-            status => format!(" [{status}]"),
-        };
-        let sign = if nix::unistd::geteuid().is_root() {
-            '#'
-        } else {
-            '$'
-        };
-        format!("initsh:{place}{status}{sign} ")
     }
 
     /// A serial line does not know how large its terminal is. Asked once, and only a terminal at which
@@ -209,6 +194,21 @@ impl Session {
         }
         self.typed.extend(answer.typed);
     }
+}
+
+/// `initsh:/tmp [1]# `: where, the last status unless it was 0, and whether it is root.
+fn prompt(shell: &Shell) -> String {
+    let place = printable(shell.directory().as_os_str());
+    let status = match shell.last_status() {
+        0 => String::new(),
+        status => format!(" [{status}]"),
+    };
+    let sign = if nix::unistd::geteuid().is_root() {
+        '#'
+    } else {
+        '$'
+    };
+    format!("initsh:{place}{status}{sign} ")
 }
 
 fn variables(shell: &Shell) -> Vec<String> {

@@ -18,6 +18,8 @@ const MOST: usize = 20_000;
 pub struct Live {
     /// Names of variables.
     pub variables: Vec<String>,
+    /// Names of functions.
+    pub functions: Vec<String>,
 }
 
 impl Sources for Live {
@@ -25,6 +27,7 @@ impl Sources for Live {
         let aliases = cmd::COMMANDS.iter().flat_map(|c| c.aliases.iter());
         let names = cmd::COMMANDS.iter().map(|c| &c.name).chain(aliases);
         let mut found: Vec<String> = names.map(|&name| name.to_owned()).collect();
+        found.extend(self.functions.iter().cloned());
         // Every program of the machine only once there is something to go by.
         if !prefix.is_empty() {
             let path = std::env::var("PATH").unwrap_or_default();

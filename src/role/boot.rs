@@ -260,9 +260,10 @@ impl Boot {
                 attended,
             });
             match session.run(&mut self.shell) {
-                Ended::Exit(status) => return status,
                 Ended::Input(_) if is_gone() => self.find_console(),
-                Ended::Input(status) => return status,
+                Ended::Exit(status) | Ended::Input(status) => {
+                    return self.shell.finish(Flow::Exit(status));
+                }
                 Ended::Idle => {
                     if let Some(power) = plan::when_idle(&self.params, services_running()) {
                         say("nobody typed anything");

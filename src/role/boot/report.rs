@@ -58,8 +58,9 @@ pub fn watch(shell: &mut Shell, name: &str, script: impl FnOnce(&mut Shell) -> F
     signal::clear_interrupt();
     let flow = script(shell);
     let counts = shell.counts();
-    let interrupted = signal::interrupted() || flow.status() == 130;
-    if signal::interrupted() {
+    // The shell forgets the signal when it has stopped the script.
+    let interrupted = signal::interrupted() || flow == Flow::Exit(130);
+    if interrupted {
         // The terminal shows ^C and no newline.
         say("");
     }
