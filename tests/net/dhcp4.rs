@@ -182,6 +182,99 @@ fn a_lease_from_dnsmasq() {
     }
     lab.client
         .run("busybox", &["ping", "-c1", "-W2", "10.9.0.1"]);
+    let output = lab
+        .command(INITSH, &["get", "net.eth0.gateway"])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "10.9.0.1\n");
+}
+
+#[test]
+fn a_resolv_conf_that_is_a_mount_point_is_written_in_place() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = lab.dnsmasq(&["--dhcp-option=option:dns-server,10.9.0.3"]);
+    let (etc, other) = (lab.scratch.path("etc"), lab.scratch.path("other"));
+    std::fs::create_dir(&etc).unwrap();
+    std::fs::write(etc.join("resolv.conf"), "below").unwrap();
+    std::fs::write(&other, "above").unwrap();
+    let script = format!(
+        "mount --bind '{}' '{}/resolv.conf' && exec '{INITSH}' dhcp4 --once --dns eth0",
+        other.display(),
+        etc.display()
+    );
+    let mut command = lab.command("unshare", &["-m", "sh", "-c", &script]);
+    assert!(command.status().unwrap().success());
+    assert!(lab.scratch.text("other").contains("nameserver 10.9.0.3"));
+    assert_eq!(lab.scratch.text("etc/resolv.conf"), "below");
+}
+
+/// As in the guest: PID 1 runs the client as a service.
+#[test]
+fn with_a_pid1_the_lease_is_kept_by_a_service() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = lab.dnsmasq(&["--dhcp-option=option:dns-server,10.9.0.3"]);
+    lab.client.ip(&[
+        "link", "add", "eth1", "type", "veth", "peer", "name", "dead",
+    ]);
+    let script = format!(
+        "i() {{ echo \"== $*\"; '{INITSH}' \"$@\"; }}
+         exec 2>&1
+         for n in 1 2 3 4 5 6 7 8 9; do [ -e \"$INITSH_RUN/control\" ] || sleep 0.1; done
+         i dhcp4 eth0; i services; i get net.eth0.dns; i dhcp4 --no-routes eth0
+         i dhcp4 --timeout 0.5 eth1; i dhcp4 eth9; i services; i poweroff"
+    );
+    let args = [
+        "-fp",
+        "--mount-proc",
+        INITSH,
+        "--pid1",
+        "--",
+        "/bin/sh",
+        "-c",
+        &script,
+    ];
+    let mut command = lab.command("timeout", &["-k", "5", "30", "unshare"]);
+    let output = command.args(args).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let part = |of: &str, count: usize| {
+        let part = text
+            .split("== ")
+            .filter_map(|part| part.strip_prefix(of))
+            .nth(count);
+        part.unwrap_or_else(|| panic!("no {of}: {text}")).to_owned()
+    };
+    assert!(
+        part("dhcp4 eth0\n", 0).starts_with("eth0: 10.9.0.5"),
+        "{text}"
+    );
+    assert!(
+        part("services\n", 0).contains("dhcp4.eth0  Running"),
+        "{text}"
+    );
+    assert!(
+        part("get net.eth0.dns\n", 0).starts_with("10.9.0.3\n"),
+        "{text}"
+    );
+    assert!(
+        part("dhcp4 --no-routes", 0).contains("eth0: 10.9.0.5"),
+        "{text}"
+    );
+    let waits = part("dhcp4 --timeout 0.5 eth1\n", 0);
+    assert!(
+        waits.contains("eth1: no carrier in 500 ms; dhcp4.eth1 goes on in the background"),
+        "{text}"
+    );
+    assert!(part("dhcp4 eth9\n", 0).contains("ENODEV"), "{text}");
+    let services = part("services\n", 1);
+    assert!(
+        services.contains("dhcp4.eth1  Starting") && !services.contains("eth9"),
+        "{text}"
+    );
+    assert!(
+        lab.scratch
+            .text("etc/resolv.conf")
+            .contains("nameserver 10.9.0.3")
+    );
 }
 
 #[test]

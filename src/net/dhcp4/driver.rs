@@ -9,9 +9,10 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 
 use super::apply::{self, Policy};
+use super::event::{Config, Destination, Input, Loss, Output, Phase};
 use super::frame;
 use super::lease::Lease;
-use super::machine::{Config, Destination, Input, Loss, Machine, Output, Phase};
+use super::machine::Machine;
 use super::timing::Timing;
 use super::udp::Udp;
 use super::wire::Message;
@@ -78,14 +79,8 @@ impl Client {
     ///
     /// Errors: no such interface, not an Ethernet interface, no permission.
     pub fn start(name: &str, options: Options) -> Result<Self, Failure> {
-        if !record::is_interface_name(name) {
-            return Err(Failure::usage(format!("'{name}' cannot be an interface")));
-        }
         let mut netlink = Netlink::open()?;
-        let mut link = link::by_name(&mut netlink, name)?;
-        if link.hardware != ETHERNET || link.mac.len() != 6 {
-            return Err(Failure::new(format!("{name} is not an Ethernet interface")));
-        }
+        let mut link = usable(&mut netlink, name)?;
         // Before the question, so that no change falls between the two.
         let watch = Watch::open()?;
         if !link.up {
@@ -386,6 +381,20 @@ impl Session for Client {
         self.read_datagrams(now);
         self.handle(Input::Timeout, now);
     }
+}
+
+/// The interface, if a client can work on it.
+///
+/// Errors: no such interface, not an Ethernet interface.
+pub fn usable(netlink: &mut Netlink, name: &str) -> Result<Link, Failure> {
+    if !record::is_interface_name(name) {
+        return Err(Failure::usage(format!("'{name}' cannot be an interface")));
+    }
+    let link = link::by_name(netlink, name)?;
+    if link.hardware != ETHERNET || link.mac.len() != 6 {
+        return Err(Failure::new(format!("{name} is not an Ethernet interface")));
+    }
+    Ok(link)
 }
 
 /// `10.0.2.15/24 via 10.0.2.2, dns 10.0.2.3, lease 86400 s from 10.0.2.2`

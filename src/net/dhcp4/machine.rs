@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use dhcproto::v4::{MessageType, OptionCode};
 
+use super::event::{Config, Destination, Input, Loss, Output, Phase};
 use super::lease::{Lease, Times};
 use super::options::is_host;
 use super::timing::{Random, Timing};
@@ -23,84 +24,6 @@ const MAX_REQUESTS: u32 = 4;
 const MAX_MESSAGE: u16 = 1472;
 /// What servers are asked for: option 55. RFC 3442 wants 121 before 3 and 33.
 const PARAMETERS: [u8; 15] = [1, 121, 249, 3, 33, 6, 12, 15, 26, 28, 42, 51, 58, 59, 119];
-
-/// What makes this client this client. It must not change while it holds a lease.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Hardware address, at most 16 bytes.
-    pub mac: Vec<u8>,
-    /// Option 61, type byte included.
-    pub client_id: Vec<u8>,
-    /// Option 12.
-    pub hostname: Option<String>,
-    /// When it repeats itself.
-    pub timing: Timing,
-    /// Whether the first DISCOVER asks for rapid commit (RFC 4039).
-    pub rapid_commit: bool,
-}
-
-/// What happens to the machine.
-#[derive(Debug, Clone, Copy)]
-pub enum Input<'a> {
-    /// The link is up: begin.
-    LinkUp,
-    /// The link has lost its carrier.
-    LinkDown,
-    /// A message came in. Any message: the machine decides whether it is for it.
-    Received(&'a Message),
-    /// The deadline has passed.
-    Timeout,
-}
-
-/// What the machine wants done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Send this message.
-    Send(Message, Destination),
-    /// Use this lease, in place of the one before.
-    Configure(Lease),
-    /// Stop using the lease at once.
-    Deconfigure(Loss),
-}
-
-/// Where a message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Destination {
-    /// 255.255.255.255 from 0.0.0.0, below the routing table.
-    Link,
-    /// 255.255.255.255 from the leased address.
-    Everyone,
-    /// This server, from the leased address.
-    Server(Ipv4Addr),
-}
-
-/// Why a lease is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loss {
-    /// Nobody renewed it in time.
-    Expired,
-    /// A server refused to renew it.
-    Refused,
-}
-
-/// The states of RFC 2131, figure 5, without their data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Waits for the link.
-    Idle,
-    /// INIT: waits before it begins again.
-    Waiting,
-    /// SELECTING
-    Selecting,
-    /// REQUESTING
-    Requesting,
-    /// BOUND
-    Bound,
-    /// RENEWING
-    Renewing,
-    /// REBINDING
-    Rebinding,
-}
 
 #[derive(Debug, Clone)]
 enum State {

@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod driver;
+pub mod event;
 pub mod frame;
 pub mod lease;
 pub mod machine;

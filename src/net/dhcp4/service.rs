@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::driver::{KIND, STATE};
+use super::driver::{KIND, STATE, usable};
 use super::run::Outcome;
 use crate::failure::Failure;
 use crate::net::lease;
+use crate::net::netlink::socket::Socket;
 use crate::supervise::client::Client;
 use crate::supervise::spec::{Program, Ready, Restart, ServiceSpec};
 use crate::time::Instant;
@@ -60,9 +61,8 @@ fn service_name(interface: &str) -> String {
 
 /// Starts it; one that is there already is replaced, as its options may be others.
 fn start(pid1: &mut Client, interface: &str, request: &Request<'_>) -> Result<(), Failure> {
-    if !lease::is_interface_name(interface) {
-        return Err(Failure::usage("no such name of an interface"));
-    }
+    // A client that cannot work at all is not left for PID 1 to start again and again.
+    usable(&mut Socket::open()?, interface)?;
     let mut argv: Vec<OsString> = ["dhcp4", "--foreground"].map(OsString::from).into();
     argv.extend_from_slice(request.options);
     argv.extend(["--", interface].map(OsString::from));
