@@ -2,6 +2,7 @@
 //! machine is carried out before anything else happens; what a pipe of a child says is taken in before
 //! that child's end.
 
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -9,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::exits::Ended;
-use super::machine::{Action, Event, State};
+use super::machine::{Action, Event, Reason, State};
 use super::protocol::{LIST_FULL, Power, Reply, Request, Target, Until};
 use super::spawn::{Boot, Executed, Launcher, read_executed, read_ready};
 use super::spec::check_name;
@@ -19,8 +20,6 @@ use super::waits::{Waiting, unknown};
 use crate::failure::Failure;
 use crate::sys::child::{self, Exit};
 use crate::time::Instant;
-
-use std::os::fd::{AsFd, OwnedFd};
 
 /// How long the answer to `spawn` waits for the exec.
 const EXECUTED: Duration = Duration::from_secs(5);
@@ -41,6 +40,7 @@ pub struct Supervisor {
     launcher: Launcher,
     boot: Boot,
     doorbell: Option<OwnedFd>,
+    boot_has_run: bool,
     ending: bool,
 }
 
@@ -64,6 +64,7 @@ impl Supervisor {
             launcher: Launcher::new(machine),
             boot,
             doorbell: None,
+            boot_has_run: false,
             ending: false,
         }
     }
@@ -85,10 +86,10 @@ impl Supervisor {
             let Some(service) = self.table.get_mut(id) else {
                 return;
             };
-            let before = service.machine.state();
+            let (state, reason) = (service.machine.state(), service.machine.reason());
             let action = service.machine.step(event, now);
-            if service.machine.state() != before {
-                self.report(id, now);
+            if service.machine.state() != state {
+                self.report(id, reason, now);
             }
             match action {
                 None => {}
@@ -109,8 +110,7 @@ impl Supervisor {
         let started = match &service.spec {
             Some(spec) => self.launcher.service(spec),
             None => {
-                let again = service.machine.counts().0 > 0;
-                let started = self.launcher.boot(&self.boot, again);
+                let started = self.launcher.boot(&self.boot, self.boot_has_run);
                 started.map(|(started, doorbell)| {
                     self.doorbell = Some(doorbell);
                     started
@@ -127,15 +127,16 @@ impl Supervisor {
         }
     }
 
-    /// Says on the console what somebody should know.
-    fn report(&mut self, id: ServiceId, now: Instant) {
+    /// Says on the console what somebody should know. `before`: the reason of the state before.
+    fn report(&mut self, id: ServiceId, before: Reason, now: Instant) {
         let Some(service) = self.table.get_mut(id) else {
             return;
         };
         let (name, machine) = (service.name(), &service.machine);
         let reason = machine.reason();
         match machine.state() {
-            State::Pending { retry } if retry > now => {
+            // Said once, however often it is tried.
+            State::Pending { retry } if retry > now && reason != before => {
                 let pause = retry.since(now).as_millis();
                 let text = format_args!("{name}: {reason}; trying again in {pause} ms");
                 self.voice.say(text);
@@ -172,6 +173,7 @@ impl Supervisor {
             Executed::NoDirectory(errno) => Event::NoDirectory(errno),
         };
         service.executed = None;
+        self.boot_has_run |= id == BOOT_ID && event == Event::Executed;
         self.event(id, event, now);
     }
 

@@ -7,10 +7,13 @@ use initsh::supervise::protocol::Power;
 use initsh::supervise::spec::Restart;
 use nix::sys::signal::Signal;
 
-use super::support::Init;
+use super::support::{Init, skipped};
 
 #[test]
 fn poweroff_ends_with_its_status() {
+    if skipped() {
+        return;
+    }
     let mut init = Init::with_boot("$INITSH poweroff --status 7; echo went on");
     assert_eq!(init.ended(), 7);
     let log = init.log();
@@ -20,6 +23,9 @@ fn poweroff_ends_with_its_status() {
 
 #[test]
 fn the_common_case_is_quick() {
+    if skipped() {
+        return;
+    }
     let mut init = Init::new();
     for n in 0..10 {
         init.spawn(&format!("s{n}"), Restart::Always, "exec sleep 1000");
@@ -34,6 +40,9 @@ fn the_common_case_is_quick() {
 
 #[test]
 fn signals_of_the_machine() {
+    if skipped() {
+        return;
+    }
     for (signal, end) in [
         (Signal::SIGTERM, 0),
         (Signal::SIGPWR, 0),
@@ -48,6 +57,9 @@ fn signals_of_the_machine() {
 
 #[test]
 fn halt_and_reboot_end_the_namespace() {
+    if skipped() {
+        return;
+    }
     for (power, signal) in [
         (Power::Reboot, Signal::SIGHUP),
         (Power::Halt, Signal::SIGINT),
@@ -60,6 +72,9 @@ fn halt_and_reboot_end_the_namespace() {
 
 #[test]
 fn services_are_stopped_first_and_in_peace() {
+    if skipped() {
+        return;
+    }
     let mut init = Init::new();
     let note = init.directory().join("note");
     let text = format!(
@@ -75,6 +90,9 @@ fn services_are_stopped_first_and_in_peace() {
 
 #[test]
 fn what_ignores_sigterm_is_killed_and_the_end_comes() {
+    if skipped() {
+        return;
+    }
     let boot = "trap '' TERM HUP; (trap '' TERM; setsid sleep 1000) & while :; do sleep 1; done";
     let mut init = Init::with_boot(boot);
     init.spawn(
@@ -94,6 +112,9 @@ fn what_ignores_sigterm_is_killed_and_the_end_comes() {
 
 #[test]
 fn nothing_is_started_during_the_end() {
+    if skipped() {
+        return;
+    }
     let mut init = Init::new();
     init.spawn(
         "slow",
@@ -110,6 +131,9 @@ fn nothing_is_started_during_the_end() {
 
 #[test]
 fn elsewhere_pid1_refuses() {
+    if skipped() {
+        return;
+    }
     let output = std::process::Command::new(super::support::INITSH)
         .args(["--pid1", "--", "/bin/true"])
         .output()

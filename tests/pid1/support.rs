@@ -18,6 +18,15 @@ pub const INITSH: &str = env!("CARGO_BIN_EXE_initsh");
 /// The longest that anything here may take.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
+/// Whether the user left these tests out.
+pub fn skipped() -> bool {
+    let skip = std::env::var_os("INITSH_SKIP_NET").is_some_and(|value| value == "1");
+    if skip {
+        eprintln!("skipped: INITSH_SKIP_NET=1");
+    }
+    skip
+}
+
 pub struct Init {
     unshare: Child,
     directory: PathBuf,
