@@ -91,3 +91,69 @@ fn wait<S: Session>(
         stop,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use super::*;
+
+    struct Counter {
+        socket: UnixStream,
+        deadline: Option<Instant>,
+        woken: u32,
+    }
+
+    impl Session for Counter {
+        fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
+            fds.push(PollFd::new(self.socket.as_fd(), PollFlags::POLLIN));
+        }
+
+        fn deadline(&self) -> Option<Instant> {
+            self.deadline
+        }
+
+        fn wake(&mut self, now: Instant) {
+            self.woken += 1;
+            self.deadline = self.deadline.filter(|&at| at > now);
+            let _ = self.socket.read(&mut [0; 8]);
+        }
+    }
+
+    fn counter(deadline: Option<Instant>) -> (Counter, UnixStream) {
+        let (socket, other) = UnixStream::pair().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let counter = Counter {
+            socket,
+            deadline,
+            woken: 0,
+        };
+        (counter, other)
+    }
+
+    #[test]
+    fn wakes_whom_it_concerns_and_stops_when_told() {
+        let soon = Instant::now() + Duration::from_millis(300);
+        let (first, mut to_first) = counter(None);
+        let (second, _to_second) = counter(Some(soon));
+        let (stop, mut to_stop) = UnixStream::pair().unwrap();
+        let stop = Some(stop.as_fd());
+        let mut sessions = [first, second];
+        let woken = |sessions: &[Counter; 2]| (sessions[0].woken, sessions[1].woken);
+
+        to_first.write_all(b"x").unwrap();
+        assert_eq!(turn(&mut sessions, stop, None), Ok(Turn::Woken));
+        assert_eq!(woken(&sessions), (1, 0));
+        assert_eq!(turn(&mut sessions, stop, None), Ok(Turn::Woken));
+        assert_eq!(woken(&sessions), (1, 1));
+        assert!(Instant::now() >= soon);
+        let over = turn(&mut sessions, stop, Some(Instant::now()));
+        assert_eq!(over, Ok(Turn::Over));
+        to_stop.write_all(b"x").unwrap();
+        assert_eq!(turn(&mut sessions, stop, None), Ok(Turn::Stopped));
+        assert_eq!(woken(&sessions), (1, 1));
+    }
+}

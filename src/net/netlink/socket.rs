@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_reply_too_long_for_the_buffer_is_an_error_not_a_part() {
         let mut socket = Socket::open().unwrap();
-        socket.buffer.truncate(100);
+        socket.buffer = Vec::with_capacity(100);
         socket.send(ask_for_all().finish(1000)).unwrap();
         let received = socket.receive(Instant::now() + ANSWER);
         assert_eq!(received, Err(Errno::EMSGSIZE));
