@@ -269,6 +269,10 @@ impl Shell {
         signal::clear_interrupt();
         match flow {
             Flow::Exit(status) if self.abandoned && self.interactive => {
+                if status == 130 {
+                    // The terminal shows ^C and no newline.
+                    jobs::tell("\n");
+                }
                 self.status = status;
                 Flow::Status(status)
             }
