@@ -84,13 +84,10 @@ impl Session {
         if self.settings.attended {
             self.ask_size();
         }
-        // Without job control everything else still works.
-        let _ = shell.interactive();
         loop {
             self.terminal.restore();
             shell.notify_jobs();
             signal::clear_interrupt();
-            shell.notify_jobs();
             let first = self.lines.saturating_add(1);
             let text = match self.read_command(shell) {
                 Ok(text) => text,

@@ -364,37 +364,24 @@ fn trim(
     Ok(())
 }
 
-/// The shell's variables as arithmetic sees them.
-struct Numbers<'a> {
-    shell: &'a mut Shell,
-    unset: Option<String>,
-}
+/// The shell's variables as arithmetic sees them. Unset ones count as 0 even with `set -u`, as in dash.
+struct Numbers<'a>(&'a mut Shell);
 
 impl arith::Variables for Numbers<'_> {
     fn get(&mut self, name: &str) -> Option<Vec<u8>> {
-        let value = self.shell.vars.get(name).map(<[u8]>::to_vec);
-        if value.is_none() && self.shell.options.has(Flag::NoUnset) {
-            self.unset.get_or_insert_with(|| name.to_owned());
-        }
-        value
+        self.0.vars.get(name).map(<[u8]>::to_vec)
     }
 
     fn set(&mut self, name: &str, value: i64) -> Result<(), String> {
-        let text = value.to_string().into_bytes();
-        self.shell
-            .assign(name, text)
-            .map_err(|failure| failure.to_string())
+        let assigned = self.0.assign(name, value.to_string().into_bytes());
+        assigned.map_err(|failure| failure.to_string())
     }
 }
 
 fn arithmetic(shell: &mut Shell, word: &Word) -> Result<i64, Error> {
     let text = unquoted(&joined(shell, word, Style::Quoted)?);
-    let mut numbers = Numbers { shell, unset: None };
-    let value = arith::evaluate(&text, &mut numbers);
-    if let Some(name) = numbers.unset {
-        return Err(Error::of(word.span, &name, "parameter not set"));
-    }
-    value.map_err(|error| Error::new(word.span, Failure::usage(error.message)))
+    arith::evaluate(&text, &mut Numbers(shell))
+        .map_err(|error| Error::new(word.span, Failure::usage(error.message)))
 }
 
 /// What `~` or `~user` stands for; an unknown user's stays as it is.

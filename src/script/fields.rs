@@ -124,7 +124,7 @@ pub fn read_fields(line: &[(u8, bool)], ifs: &[u8], most: usize) -> Vec<Vec<u8>>
         rest = &rest[end..];
         rest = &rest[skip(rest)..];
         // One separator with the whitespace on both sides of it is one end of a field.
-        if rest.first().is_some_and(|b| separates(b)) {
+        if rest.first().is_some_and(separates) {
             rest = &rest[1..];
             rest = &rest[skip(rest)..];
         }

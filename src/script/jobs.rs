@@ -104,7 +104,9 @@ impl Job {
             return State::Running;
         }
         let stopped = states().find(|state| matches!(state, State::Stopped(_)));
-        stopped.or(states().last()).unwrap_or(State::Exited(0))
+        stopped
+            .or_else(|| states().next_back())
+            .unwrap_or(State::Exited(0))
     }
 
     /// The first status but zero from the right (`set -o pipefail`).

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use nix::sys::signal::Signal;
-use nix::unistd::{getpid, gettid};
+use nix::unistd::{getpid, getppid, gettid};
 
 use super::ast::{Command, List, Span};
 use super::error::{self, SyntaxError};
@@ -158,6 +158,8 @@ impl Shell {
         };
         let directory = shell.directory();
         let _ = shell.set_variable("PWD", directory.as_os_str());
+        let parent = getppid().to_string();
+        let _ = shell.set_variable("PPID", OsStr::new(&parent));
         shell
     }
 

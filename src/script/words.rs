@@ -35,8 +35,8 @@ impl Mode {
     fn escapes(self, byte: u8) -> bool {
         match byte {
             b'$' | b'`' | b'\\' => true,
-            b'"' => matches!(self, Self::Double | Self::DoubleBrace),
-            b'}' => self == Self::DoubleBrace,
+            b'"' if self.is_quoted() => matches!(self, Self::Double | Self::DoubleBrace),
+            b'}' if self.is_quoted() => self == Self::DoubleBrace,
             _ => !self.is_quoted(),
         }
     }
