@@ -216,6 +216,8 @@ fn kind_of(last: &Word, earlier: &[Word]) -> Expected {
             // `retry dhcp4 …`: what follows belongs to the command that it runs.
             match cmd::find(word.text.as_ref()) {
                 Some(found) => command = Some(found),
+                // `timeout 5 dhcp4 …`
+                None if word.text.starts_with(|c: char| c.is_ascii_digit()) => continue,
                 None => return Expected::Path,
             }
             (operands, options_over) = (0, false);

@@ -72,6 +72,15 @@ fn commands_where_a_command_stands() {
 }
 
 #[test]
+fn commands_that_run_commands() {
+    assert_eq!(lines("retry -n 3 modp"), ["retry -n 3 modprobe "]);
+    assert_eq!(lines("timeout 5 retry rmm"), ["timeout 5 retry rmmod "]);
+    assert_eq!(lines("timeout 5 rmmod t"), ["timeout 5 rmmod tun "]);
+    let many = "retry ".repeat(20_000);
+    assert!(!complete(&many, many.len(), &Machine).candidates.is_empty());
+}
+
+#[test]
 fn paths_elsewhere_and_after_redirections() {
     assert_eq!(lines("no-such-command no"), ["no-such-command notes.txt "]);
     assert_eq!(lines("echo >no"), ["echo >notes.txt "]);

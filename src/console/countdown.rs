@@ -61,7 +61,8 @@ pub struct Countdown {
     deadline: Option<Instant>,
     /// How much of [`Key::Text`] has come.
     matched: usize,
-    pressed: bool,
+    /// The byte that was, or completed, the key.
+    pressed: Option<u8>,
 }
 
 impl Countdown {
@@ -71,14 +72,14 @@ impl Countdown {
             key,
             deadline: length.map(|length| now + length),
             matched: 0,
-            pressed: false,
+            pressed: None,
         }
     }
 
     /// Takes input. Bytes that are not the key are forgotten.
     pub fn input(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            self.pressed |= match &self.key {
+            let pressed = match &self.key {
                 Key::Any => (1..=0x7e).contains(&byte),
                 Key::Enter => matches!(byte, b'\r' | b'\n'),
                 Key::Escape => byte == 0x1b,
@@ -88,12 +89,20 @@ impl Countdown {
                     self.matched == text.len()
                 }
             };
+            if pressed {
+                self.pressed.get_or_insert(byte);
+            }
         }
+    }
+
+    /// Whether the key was ESC, with which arrow keys begin too.
+    pub fn ended_by_escape(&self) -> bool {
+        self.pressed == Some(0x1b)
     }
 
     /// The outcome, once there is one. A key that came in time counts even if it is seen late.
     pub fn outcome(&self, now: Instant) -> Option<Outcome> {
-        if self.pressed {
+        if self.pressed.is_some() {
             Some(Outcome::Pressed)
         } else if self.deadline.is_some_and(|deadline| now >= deadline) {
             Some(Outcome::TimeOver)

@@ -182,6 +182,7 @@ impl Session {
         if tty::size(&output).is_ok_and(|size| size.columns > 0) {
             return;
         }
+        let _quiet = self.settings.own_machine.then(Quiet::new);
         let answer = match self.terminal.raw(false) {
             Some(_raw) => size::ask(&std::io::stdin(), &output),
             None => return,

@@ -37,7 +37,10 @@ pub fn run(mut countdown: Countdown, text: &str, signals: bool) -> Option<Outcom
     } else {
         Display::Still(text)
     };
-    let outcome = wait(&mut countdown, &display, terminal.is_present());
+    let outcome = wait(&mut countdown, &display);
+    if outcome == Some(Outcome::Pressed) && countdown.ended_by_escape() && terminal.is_present() {
+        swallow_sequence();
+    }
     drop(raw);
     if !text.is_empty() {
         write(b"\n");
@@ -45,7 +48,7 @@ pub fn run(mut countdown: Countdown, text: &str, signals: bool) -> Option<Outcom
     outcome
 }
 
-fn wait(countdown: &mut Countdown, display: &Display<'_>, all: bool) -> Option<Outcome> {
+fn wait(countdown: &mut Countdown, display: &Display<'_>) -> Option<Outcome> {
     let mut open = true;
     let mut shown = None;
     loop {
@@ -73,33 +76,53 @@ fn wait(countdown: &mut Countdown, display: &Display<'_>, all: bool) -> Option<O
                     .unwrap_or(PollTimeout::MAX)
             });
         if open {
-            open = input(countdown, timeout, all);
+            open = input(countdown, timeout);
         } else {
             sleep(timeout);
         }
     }
 }
 
-/// Waits for input and takes it; whether there may be more. A pipe is read byte by byte: what follows
-/// the key belongs to somebody else.
-fn input(countdown: &mut Countdown, timeout: PollTimeout, all: bool) -> bool {
+/// Waits for a byte and takes it; whether there may be more. Only one: what follows the key belongs to
+/// the shell, or to whoever reads the pipe next.
+fn input(countdown: &mut Countdown, timeout: PollTimeout) -> bool {
+    match next_byte(timeout) {
+        Ok(Some(byte)) => countdown.input(&[byte]),
+        Ok(None) => {}
+        Err(_) => return false,
+    }
+    true
+}
+
+/// A byte of standard input; `None` where none came in time. Errors: there will be no more (ENODATA).
+fn next_byte(timeout: PollTimeout) -> Result<Option<u8>, Errno> {
     let stdin = std::io::stdin();
     let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
     match poll(&mut fds, timeout) {
-        Ok(0) | Err(Errno::EINTR) => return true,
+        Ok(0) | Err(Errno::EINTR) => return Ok(None),
         Ok(_) => {}
-        Err(_) => return false,
+        Err(errno) => return Err(errno),
     }
-    let mut chunk = [0; 64];
-    let size = if all { chunk.len() } else { 1 };
-    match nix::unistd::read(&stdin, &mut chunk[..size]) {
-        Ok(0) => false,
-        Ok(count) => {
-            countdown.input(&chunk[..count]);
-            true
+    let mut byte = [0];
+    match nix::unistd::read(&stdin, &mut byte) {
+        Ok(0) => Err(Errno::ENODATA),
+        Ok(_) => Ok(Some(byte[0])),
+        Err(Errno::EINTR | Errno::EAGAIN) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// An arrow key is ESC and more; the rest of it is not for the shell.
+fn swallow_sequence() {
+    let soon = PollTimeout::from(30u8);
+    let Ok(Some(b'[' | b'O')) = next_byte(soon) else {
+        return;
+    };
+    for _ in 0..8 {
+        match next_byte(soon) {
+            Ok(Some(byte)) if !(0x40..=0x7e).contains(&byte) => {}
+            _ => return,
         }
-        Err(Errno::EINTR | Errno::EAGAIN) => true,
-        Err(_) => false,
     }
 }
 

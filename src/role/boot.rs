@@ -50,9 +50,9 @@ pub fn run(args: Vec<OsString>) -> u8 {
         status: 0,
     };
     let next = if given.again {
+        // PID 1 has told why.
         quiet::forget_earlier_shell();
-        message("the shell has ended; this is a new one");
-        Next::Shell { attended: true }
+        Next::Shell { attended: false }
     } else {
         boot.scripts()
     };
