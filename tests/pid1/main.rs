@@ -1,7 +1,12 @@
 //! PID 1 in PID namespaces of its own: the binary as it is, another program in the place of the boot
 //! role. Needs root and util-linux's `unshare`; every namespace ends with its test.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // In a test, a panic is how it fails.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::print_stdout
+)] // In a test, a panic is how it fails.
 
 mod ends;
 mod hostile;
