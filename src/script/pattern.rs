@@ -209,7 +209,8 @@ fn without_backslashes(bytes: &[(u8, bool)]) -> Vec<(u8, bool)> {
 /// Reads a bracket expression from behind its `[`, and how long it is; `None` where it is not closed,
 /// so that the `[` stands for itself.
 fn set(bytes: &[(u8, bool)]) -> Option<(Set, usize)> {
-    let inverted = matches!(bytes.first(), Some((b'!' | b'^', false)));
+    // As in dash, `^` is a member like any other; POSIX leaves it open.
+    let inverted = bytes.first() == Some(&(b'!', false));
     let first = usize::from(inverted);
     let mut set = Set::default();
     let mut at = first;
@@ -287,6 +288,8 @@ mod tests {
     fn as_dash_matches() {
         for (text, shell, expected) in [
             ("a", "[!b]", true),
+            ("a", "[^b]", false),
+            ("^", "[^b]", true),
             ("]", "[]a]", true),
             ("b", "[!]a]", true),
             ("-", "[a-]", true),
