@@ -170,7 +170,8 @@ fn expand_parameter(
     let set = match &value {
         Value::Unset => false,
         Value::Text(_) => true,
-        Value::List { .. } => !shell.vars.positional.is_empty(),
+        // As in dash: they are set, if to nothing.
+        Value::List { .. } => true,
     };
     let present = |colon: bool| set && !(colon && empty);
     let inner = if style == Style::Quoted {

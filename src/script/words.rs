@@ -34,10 +34,11 @@ impl Mode {
     /// Whether a backslash takes away the meaning of `byte`; before others it stands for itself.
     fn escapes(self, byte: u8) -> bool {
         match byte {
+            _ if !self.is_quoted() => true,
             b'$' | b'`' | b'\\' => true,
-            b'"' if self.is_quoted() => matches!(self, Self::Double | Self::DoubleBrace),
-            b'}' if self.is_quoted() => self == Self::DoubleBrace,
-            _ => !self.is_quoted(),
+            b'"' => matches!(self, Self::Double | Self::DoubleBrace),
+            b'}' => self == Self::DoubleBrace,
+            _ => false,
         }
     }
 }
