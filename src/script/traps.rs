@@ -114,7 +114,7 @@ impl Shell {
                 return Some(flow);
             }
         }
-        if signal::caught() {
+        if signal::caught().is_some() {
             let caught = signal::take_caught();
             let numbers = (1..64).filter(|number| caught & (1 << number) != 0);
             return numbers.into_iter().find_map(|number| self.run_trap(number));

@@ -162,7 +162,8 @@ pub fn dup_above(fd: RawFd, least: RawFd) -> Result<OwnedFd, Errno> {
 /// Waits for a child until `deadline` (`None`: for ever); `None` when the time is over. The child is
 /// reaped, or reported as stopped where `flags` has WUNTRACED.
 ///
-/// Errors: Ctrl-C ends it at once with [`Failure::interrupted`]; ECHILD where it is not our child.
+/// Errors: Ctrl-C ends it at once with [`Failure::interrupted`], as does a signal that a script traps
+/// (status 128 + its number); ECHILD where it is not our child.
 pub fn wait_until(
     pid: Pid,
     flags: WaitPidFlag,
@@ -210,8 +211,8 @@ fn wait_masked(
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(Failure::errno("wait", errno)),
         }
-        if signal::caught() {
-            return Err(Failure::interrupted());
+        if let Some(number) = signal::caught() {
+            return Err(Failure::interrupted().with_status(128 + number));
         }
     }
 }

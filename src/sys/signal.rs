@@ -37,9 +37,12 @@ pub fn catch(signal: Signal) -> Result<(), Errno> {
     unsafe { sigaction(signal, &action) }.map(drop)
 }
 
-/// Whether a signal given to [`catch`] has arrived and was not taken.
-pub fn caught() -> bool {
-    CAUGHT.load(Ordering::Relaxed) != 0
+/// The lowest of the signals given to [`catch`] that have arrived and were not taken.
+pub fn caught() -> Option<u8> {
+    let caught = CAUGHT.load(Ordering::Relaxed);
+    u8::try_from(caught.trailing_zeros())
+        .ok()
+        .filter(|&number| number < 64)
 }
 
 /// The signals that arrived since the last call: bit N for signal N.
