@@ -177,16 +177,19 @@ impl Session {
         if self.sized || self.editor.is_none() {
             return;
         }
-        self.sized = true;
         let output = std::io::stdout();
         if tty::size(&output).is_ok_and(|size| size.columns > 0) {
+            self.sized = true;
             return;
         }
         let _quiet = self.settings.own_machine.then(Quiet::new);
         let answer = match self.terminal.raw(false) {
-            Some(_raw) => size::ask(&std::io::stdin(), &output),
-            None => return,
+            Some(_raw) if size::is_quiet(&std::io::stdin()) => {
+                size::ask(&std::io::stdin(), &output)
+            }
+            _ => return,
         };
+        self.sized = true;
         if let Some(size) = answer.size {
             let _ = tty::resize(&output, size);
         }

@@ -31,6 +31,16 @@ pub struct Answer {
     pub typed: Vec<u8>,
 }
 
+/// How long a pasted text pauses at most between two of its bytes.
+const PASTE_GAP: u8 = 40;
+
+/// Whether nothing more is coming in. The editor may have read ahead of a pasted text: what is read
+/// beside it then would overtake what it holds, so nobody may ask before the text has ended.
+pub fn is_quiet(input: &impl AsFd) -> bool {
+    let mut fds = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+    matches!(poll(&mut fds, PollTimeout::from(PASTE_GAP)), Ok(0))
+}
+
 /// Asks the terminal, which must be in raw mode, for its size.
 pub fn ask(input: &impl AsFd, output: &impl AsFd) -> Answer {
     let mut answer = ask_up_to(input, output, SAFE);

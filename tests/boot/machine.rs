@@ -55,7 +55,7 @@ fn console_on_hvc0() {
 #[test]
 fn two_disks() {
     let Some(setup) = Setup::new() else { return };
-    let first = setup.scratch().file("first", [0; 1 << 20]);
+    let first = setup.scratch().file("first", vec![0; 1 << 20]);
     let mut text = b"from the host\n".to_vec();
     text.resize(1 << 20, 0);
     let second = setup.scratch().file("second", text);
