@@ -61,31 +61,48 @@ pub struct Candidate {
     pub number: Option<(u64, u64)>,
 }
 
-/// The devices to try, best first: the one the user named, the one that `/proc/consoles` marks with C,
-/// the last of `/sys/class/tty/console/active`, then what virtual machines usually have.
-pub fn candidates(wanted: Option<&str>, consoles: &str, active: &str) -> Vec<Candidate> {
+/// What is known about where the console may be.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// The device that the user named (`initsh.console=`).
+    pub wanted: Option<&'a str>,
+    /// The device of the last `console=` on the kernel command line, which owns `/dev/console`.
+    /// Empty or `null`: the user wants none.
+    pub last: Option<&'a str>,
+    /// `/proc/consoles`: the one with the flag C is preferred.
+    pub consoles: &'a str,
+    /// `/sys/class/tty/console/active`: the last one is.
+    pub active: &'a str,
+}
+
+/// The devices to try, best first; what virtual machines usually have at the end.
+pub fn candidates(known: Known<'_>) -> Vec<Candidate> {
     let named = |name: &str| Candidate {
-        name: name.to_owned(),
+        name: name.strip_prefix("/dev/").unwrap_or(name).to_owned(),
         number: None,
     };
-    let mut found: Vec<Candidate> = wanted
-        .map(|name| named(name.strip_prefix("/dev/").unwrap_or(name)))
+    let unwanted = known.last.is_some_and(|last| matches!(last, "" | "null"));
+    let usual = ["ttyS0", "hvc0", "ttyAMA0", "tty1"].iter().copied();
+    let all = known
+        .wanted
         .into_iter()
-        .chain(consoles.lines().filter_map(preferred))
-        .chain(active.split_whitespace().next_back().map(named))
-        .chain(["ttyS0", "hvc0", "ttyAMA0", "tty1"].map(named))
+        .chain(known.last.filter(|_| !unwanted))
+        .map(named)
+        .chain(known.consoles.lines().filter_map(preferred))
+        .chain(known.active.split_whitespace().next_back().map(named))
+        .chain(usual.filter(|_| !unwanted).map(named));
+    let mut found: Vec<Candidate> = Vec::new();
+    for candidate in all {
         // tty0 is whichever virtual terminal is shown; a session needs one that stays.
-        .map(|candidate| match candidate.name.as_str() {
+        let candidate = match candidate.name.as_str() {
             "tty0" => named("tty1"),
             _ => candidate,
-        })
-        .collect();
-    let all = found.clone();
-    let mut at = 0;
-    found.retain(|candidate| {
-        at += 1;
-        all[..at - 1].iter().all(|c| c.name != candidate.name)
-    });
+        };
+        match found.iter_mut().find(|c| c.name == candidate.name) {
+            Some(same) => same.number = same.number.or(candidate.number),
+            None => found.push(candidate),
+        }
+    }
     found
 }
 
@@ -108,13 +125,17 @@ fn preferred(line: &str) -> Option<Candidate> {
 /// Where there is none, `/dev/null` takes its place.
 ///
 /// Errors: not even `/dev/null` could be opened; descriptors 0 to 2 are as before.
-pub fn attach(wanted: Option<&str>) -> Result<(String, Kind), Failure> {
+pub fn attach(wanted: Option<&str>, last: Option<&str>) -> Result<(String, Kind), Failure> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let consoles = read("/proc/consoles");
-    let active = read("/sys/class/tty/console/active");
+    let known = Known {
+        wanted,
+        last,
+        consoles: &read("/proc/consoles"),
+        active: &read("/sys/class/tty/console/active"),
+    };
     // EPERM: this process leads a session already.
     let _ = setsid();
-    for candidate in candidates(wanted, &consoles, &active) {
+    for candidate in candidates(known) {
         if let Ok(line) = open_line(&candidate) {
             // Without control Ctrl-C does nothing, but there is still a line to type on.
             let _ = tty::take_control(&line);
@@ -280,11 +301,16 @@ pub fn is_dumb(term: Option<&OsStr>) -> bool {
 mod tests {
     use super::*;
 
-    fn names(wanted: Option<&str>, consoles: &str, active: &str) -> Vec<String> {
-        candidates(wanted, consoles, active)
-            .into_iter()
-            .map(|c| c.name)
-            .collect()
+    fn known<'a>(consoles: &'a str, active: &'a str) -> Known<'a> {
+        Known {
+            consoles,
+            active,
+            ..Known::default()
+        }
+    }
+
+    fn names(known: Known<'_>) -> Vec<String> {
+        candidates(known).into_iter().map(|c| c.name).collect()
     }
 
     const QEMU: &str = "ttyS0                -W- (EC p a)    4:64\n";
@@ -293,12 +319,12 @@ mod tests {
 
     #[test]
     fn the_preferred_console_comes_first() {
-        let first = &candidates(None, QEMU, "ttyS0\n")[0];
+        let first = &candidates(known(QEMU, "ttyS0\n"))[0];
         assert_eq!(
             (first.name.as_str(), first.number),
             ("ttyS0", Some((4, 64)))
         );
-        let first = &candidates(None, TWO, "tty0 hvc0\n")[0];
+        let first = &candidates(known(TWO, "tty0 hvc0\n"))[0];
         assert_eq!(
             (first.name.as_str(), first.number),
             ("hvc0", Some((229, 0)))
@@ -307,17 +333,34 @@ mod tests {
 
     #[test]
     fn without_proc_the_last_active_one() {
-        assert_eq!(names(None, "", "tty0 ttyS1\n")[0], "ttyS1");
-        assert_eq!(names(None, "", "tty0\n")[0], "tty1");
-        assert_eq!(names(None, "", ""), ["ttyS0", "hvc0", "ttyAMA0", "tty1"]);
+        assert_eq!(names(known("", "tty0 ttyS1\n"))[0], "ttyS1");
+        assert_eq!(names(known("", "tty0\n"))[0], "tty1");
+        assert_eq!(
+            names(Known::default()),
+            ["ttyS0", "hvc0", "ttyAMA0", "tty1"]
+        );
     }
 
     #[test]
     fn the_users_choice_comes_before_all_and_nothing_twice() {
-        assert_eq!(
-            names(Some("/dev/hvc0"), QEMU, "ttyS0"),
-            ["hvc0", "ttyS0", "ttyAMA0", "tty1"]
-        );
+        let known = Known {
+            wanted: Some("/dev/hvc0"),
+            last: Some("ttyS1"),
+            ..known(QEMU, "ttyS0")
+        };
+        assert_eq!(names(known), ["hvc0", "ttyS1", "ttyS0", "ttyAMA0", "tty1"]);
+        assert_eq!(candidates(known)[2].number, Some((4, 64)));
+    }
+
+    #[test]
+    fn a_console_that_is_not_wanted_is_not_made_up() {
+        for last in ["", "null"] {
+            let known = Known {
+                last: Some(last),
+                ..Known::default()
+            };
+            assert!(candidates(known).is_empty(), "{last}");
+        }
     }
 
     #[test]
@@ -330,9 +373,9 @@ mod tests {
             "x () 1:2",
             "\u{fffd} (C) a:b",
         ] {
-            let _ = names(None, odd, odd);
+            let _ = names(known(odd, odd));
         }
-        assert_eq!(candidates(None, "net0 -W- (EC)\n", "")[0].number, None);
+        assert_eq!(candidates(known("net0 -W- (EC)\n", ""))[0].number, None);
     }
 
     #[test]

@@ -42,27 +42,24 @@ pub fn run(mut countdown: Countdown, text: &str, signals: bool) -> Option<Outcom
         swallow_sequence();
     }
     drop(raw);
-    if !text.is_empty() {
-        write(b"\n");
-    }
     outcome
 }
 
 fn wait(countdown: &mut Countdown, display: &Display<'_>) -> Option<Outcome> {
     let mut open = true;
     let mut shown = None;
-    loop {
+    let outcome = loop {
         let now = Instant::now();
         if let Some(outcome) = countdown.outcome(now) {
-            return Some(outcome);
+            break Some(outcome);
         }
         if signal::interrupted() {
-            return None;
+            break None;
         }
         let left = countdown.seconds_left(now);
         if !open && left.is_none() {
             // The key can no longer come, and there is no end to wait for.
-            return Some(Outcome::TimeOver);
+            break Some(Outcome::TimeOver);
         }
         if shown != Some(left) {
             show(display, shown.is_none(), left);
@@ -80,7 +77,11 @@ fn wait(countdown: &mut Countdown, display: &Display<'_>) -> Option<Outcome> {
         } else {
             sleep(timeout);
         }
+    };
+    if shown.is_some() {
+        end(display);
     }
+    outcome
 }
 
 /// Waits for a byte and takes it; whether there may be more. Only one: what follows the key belongs to
@@ -148,6 +149,13 @@ fn show(display: &Display<'_>, first: bool, seconds: Option<u64>) {
     let back = if first { "" } else { back };
     let wipe = if first { "" } else { " \x08" };
     write(format!("{back}{line}{wipe}").as_bytes());
+}
+
+fn end(display: &Display<'_>) {
+    let (Display::Updating(text) | Display::Still(text)) = display;
+    if !text.is_empty() {
+        write(b"\n");
+    }
 }
 
 fn write(bytes: &[u8]) {

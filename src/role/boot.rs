@@ -6,23 +6,23 @@
 
 mod plan;
 mod report;
+mod terminal;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 use self::plan::{Power, Second, keeps_machine_up};
 use self::report::Run;
 use crate::cmd::Flow;
 use crate::console::countdown::{Countdown, Key, Outcome};
-use crate::console::tty::{self, Kind};
+use crate::console::tty::Kind;
 use crate::console::{Ended, Session, Settings, message, quiet, say, wait};
 use crate::script::Shell;
 use crate::supervise::client::{self, Client};
-use crate::sys::{environment, signal};
+use crate::sys::signal;
 use crate::system::cmdline;
 use crate::system::params::Params;
 use crate::time::Instant;
@@ -41,7 +41,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     report::mount_what_the_console_needs();
     let (mut params, complaints) = Params::from_cmdline(&cmdline::read().unwrap_or_default());
     params.script = given.script.take().or(params.script);
-    let console = attach(&params);
+    let console = terminal::attach(&params);
     complaints.iter().for_each(|text| message(text));
     let mut boot = Boot {
         shell: Shell::default(),
@@ -100,28 +100,6 @@ fn prepare_signals() {
     ] {
         let _ = signal::ignore(signal);
     }
-}
-
-fn attach(params: &Params) -> Kind {
-    let (name, kind) = tty::attach(params.console.as_deref())
-        .unwrap_or_else(|_| ("none".to_owned(), Kind::Absent));
-    if let Some(size) = plan::size(params) {
-        // Refused where there is no terminal.
-        let _ = crate::sys::tty::resize(&std::io::stdout(), size);
-    }
-    // The kernel gives every init TERM=linux, which is wrong for a serial line.
-    let term = std::env::var_os("TERM").filter(|term| !term.is_empty() && term != "linux");
-    if term.is_none() {
-        environment::set("TERM", kind.term());
-    }
-    environment::set("INITSH_CONSOLE", name);
-    if std::env::var_os("PATH").is_none() {
-        environment::set(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        );
-    }
-    kind
 }
 
 /// Where the scripts lead.
@@ -246,13 +224,13 @@ impl Boot {
             }
             Next::Shell { attended } => attended,
         };
+        if self.console != Kind::Absent {
+            say("'help' lists the commands; 'poweroff' ends the machine.");
+        }
         loop {
             if self.console == Kind::Absent {
                 message("there is no console; the machine stays up");
                 stay();
-            }
-            if attended {
-                say("'help' lists the commands; 'poweroff' ends the machine.");
             }
             let mut session = Session::new(Settings {
                 idle: self.params.idle.filter(|idle| !idle.is_zero()),
@@ -260,7 +238,9 @@ impl Boot {
                 attended,
             });
             match session.run(&mut self.shell) {
-                Ended::Input(_) if is_gone() => self.find_console(),
+                Ended::Input(_) if terminal::is_gone() => {
+                    self.console = terminal::wait_for_another(&self.params);
+                }
                 Ended::Exit(status) | Ended::Input(status) => {
                     return self.shell.finish(Flow::Exit(status));
                 }
@@ -290,20 +270,6 @@ impl Boot {
             stay();
         }
     }
-
-    /// The terminal hung up: waits until there is one again.
-    fn find_console(&mut self) {
-        let mut delay = Duration::from_secs(1);
-        loop {
-            let _ = signal::sleep_until(Some(Instant::now() + delay));
-            signal::clear_interrupt();
-            self.console = attach(&self.params);
-            if self.console != Kind::Absent {
-                return;
-            }
-            delay = (delay * 2).min(Duration::from_secs(30));
-        }
-    }
 }
 
 /// Sleeps until PID 1 ends this process.
@@ -312,18 +278,6 @@ fn stay() -> ! {
         let _ = signal::sleep_until(None);
         signal::clear_interrupt();
     }
-}
-
-/// Whether standard input is a terminal that has hung up (or none any more).
-fn is_gone() -> bool {
-    use std::os::fd::AsFd;
-    let input = std::io::stdin();
-    let mut fds = [PollFd::new(input.as_fd(), PollFlags::empty())];
-    let hung_up = poll(&mut fds, PollTimeout::ZERO).is_ok()
-        && fds[0]
-            .revents()
-            .is_some_and(|events| events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR));
-    hung_up || nix::sys::termios::tcgetattr(&input).is_err()
 }
 
 fn services_running() -> bool {
