@@ -141,7 +141,7 @@ impl Session {
             }
             text.push(b'\n');
             self.lines = self.lines.saturating_add(1);
-            match parser::parse(&Source::new(self.name(), text.clone())) {
+            match parser::parse_typed(&Source::new(self.name(), text.clone())) {
                 Err(error) if error.incomplete => {}
                 _ => return Ok(text),
             }

@@ -13,6 +13,8 @@ use crate::cmd::{self, Flow, suggest};
 use crate::failure::Failure;
 use crate::script::Shell;
 use crate::script::options::{self, Flag};
+use crate::script::parser::parse_typed;
+use crate::script::source::Source;
 use crate::{console, sys::signal};
 
 const HELP: &str = "\
@@ -176,8 +178,11 @@ impl Reader {
             if !more && text.is_empty() {
                 return None;
             }
+            let source = Source::new("stdin", text.as_slice());
+            if more && parse_typed(&source).is_err_and(|error| error.incomplete) {
+                continue;
+            }
             match shell.parse("stdin", &text, first) {
-                Err(error) if error.incomplete && more => {}
                 Ok(script) => return Some(shell.run_script(&script)),
                 Err(error) => {
                     let flow = shell.show_syntax_error(&error, "stdin", &text, first);
