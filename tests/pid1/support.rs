@@ -133,7 +133,9 @@ impl Init {
 
     pub fn in_state(&self, name: &str, state: &str) -> ServiceInfo {
         self.until(&format!("{name} {state}"), || {
-            Some(self.service(name)).filter(|service| service.state == state)
+            let all = self.client().services().unwrap();
+            let found = |service: &ServiceInfo| service.name == name && service.state == state;
+            all.into_iter().find(found)
         })
     }
 
