@@ -9,6 +9,7 @@
     clippy::print_stderr
 )]
 
+mod attention;
 mod console;
 mod ends;
 mod guest;
