@@ -9,8 +9,8 @@ use nix::errno::Errno;
 use nix::sys::stat::{SFlag, stat};
 use nix::unistd::{AccessFlags, access, execve};
 
-use super::interp::is_special;
 use super::shell::Shell;
+use super::simple::is_special;
 use crate::cmd::{self, Flow, suggest};
 use crate::failure::Failure;
 

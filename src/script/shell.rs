@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use nix::sys::signal::Signal;
-use nix::unistd::{getpid, getppid, gettid};
+use nix::unistd::{getpid, getppid};
 
 use super::ast::{Command, List, Span};
 use super::error::{self, SyntaxError};
@@ -17,14 +17,12 @@ use super::options::{Flag, Options};
 use super::parser;
 use super::program::DEFAULT_PATH;
 use super::source::Source;
+use super::stack::{DEEPEST, Stack, too_deep};
 use super::traps::Traps;
 use super::vars::Vars;
 use crate::cmd::Flow;
 use crate::failure::{Doing, Failure};
 use crate::sys::signal;
-
-/// How deep functions, sourced files and `eval` may call each other.
-const DEEPEST: u32 = 1000;
 
 /// What a script's summary line tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -77,47 +75,6 @@ pub struct Shell {
     abandoned: bool,
     interactive: bool,
     stack: Stack,
-}
-
-/// The part of the thread's stack that scripts may use.
-#[derive(Debug, Clone, Copy)]
-struct Stack {
-    top: usize,
-    size: usize,
-}
-
-impl Stack {
-    /// What a thread of Rust's standard library has to spare.
-    const OTHER_THREAD: usize = 1 << 20;
-    /// More than this is not used even where the limit is higher.
-    const MOST: usize = 64 << 20;
-
-    fn here() -> Self {
-        use nix::sys::resource::{Resource, getrlimit};
-        let limit = getrlimit(Resource::RLIMIT_STACK).map_or(0, |(soft, _)| soft);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(Self::MOST);
-        let size = if gettid() == getpid() {
-            // A quarter is left for what runs below the deepest command: built-ins, the parser.
-            (limit / 4 * 3).max(Self::OTHER_THREAD)
-        } else {
-            Self::OTHER_THREAD
-        };
-        Self {
-            top: address(),
-            size,
-        }
-    }
-
-    fn is_used_up(self) -> bool {
-        self.top.abs_diff(address()) > self.size
-    }
-}
-
-/// Roughly where the stack ends now.
-#[inline(never)]
-fn address() -> usize {
-    let here = 0u8;
-    std::ptr::from_ref(std::hint::black_box(&here)).addr()
 }
 
 impl Default for Shell {
@@ -472,13 +429,6 @@ impl Shell {
             PathBuf::from,
         )
     }
-}
-
-/// What is said instead of a stack overflow.
-pub(super) fn too_deep() -> Failure {
-    Failure::new("calls nested too deep")
-        .with_status(2)
-        .with_hint(format!("at most {DEEPEST} functions, files and evals deep"))
 }
 
 /// Errors: 127 where there is no such file, else 126.
