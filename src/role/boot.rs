@@ -4,6 +4,7 @@
 //! Invariant: no step that fails ends it; it returns only when the shell is left (PID 1 then starts it
 //! again) or the machine is about to go down.
 
+mod driver;
 mod plan;
 mod report;
 mod terminal;
@@ -39,8 +40,10 @@ pub fn run(args: Vec<OsString>) -> u8 {
     let mut given = Arguments::read(args);
     prepare_signals();
     report::mount_what_the_console_needs();
-    let (mut params, complaints) = Params::from_cmdline(&cmdline::read().unwrap_or_default());
+    let line = cmdline::read().unwrap_or_default();
+    let (mut params, complaints) = Params::from_cmdline(&line);
     params.script = given.script.take().or(params.script);
+    driver::load(params.console.as_deref(), &line);
     let console = terminal::attach(&params);
     complaints.iter().for_each(|text| message(text));
     let mut boot = Boot {
