@@ -12,8 +12,8 @@ pub(super) const COMMAND: Command = Command {
     usage: "[--wait NAME|PID [--timeout TIME]]",
     details: "\
 Prints what PID 1 has reaped since the last call, one line each: pid, name, exit status or signal,
-seconds since boot when it ended. Services, and the boot script's process as 'boot', have their name,
-other programs stand in parentheses, '-' is unknown. PID 1 remembers the last 256.
+seconds since boot when it ended. Services have their names, the process of the boot script is
+'boot', other programs stand in parentheses, '-' is unknown. PID 1 remembers the last 256.
 
 With --wait it waits until the process of a service, or a child of PID 1, has ended, and takes over
 its status: 128 plus the signal where one ended it, 124 when the time is over. A service that has
