@@ -4,4 +4,6 @@
 pub mod cmdline;
 pub mod kmsg;
 pub mod modules;
+pub mod mounts;
 pub mod params;
+pub mod processes;

@@ -11,8 +11,8 @@ use nix::fcntl::{OFlag, open};
 use nix::kmod::{ModuleInitFlags, finit_module, init_module};
 use nix::sys::stat::Mode;
 
-use super::catalog::Index;
-use super::plan::Step;
+use super::catalog::{Index, Meaning};
+use super::plan::{Planner, Step};
 use super::unpack::{Packing, unpack};
 use super::{kernel_name, loaded, name_of};
 use crate::failure::{Doing, Failure};
@@ -128,6 +128,23 @@ pub fn steps(
         }
     }
     Ok(())
+}
+
+/// Loads a module or alias with all that it needs; `false` where there is none of that name.
+///
+/// Errors: as [`steps`].
+pub fn by_name(index: &Index<'_>, name: &[u8]) -> Result<bool, Failure> {
+    match index.resolve(name) {
+        Meaning::Builtin => Ok(true),
+        Meaning::Unknown | Meaning::Blacklisted => Ok(false),
+        Meaning::Modules(found) => {
+            for module in found {
+                let plan = Planner::new(index).add(module);
+                steps(index, &plan, module, b"", &mut |_, _| {})?;
+            }
+            Ok(true)
+        }
+    }
 }
 
 #[cfg(test)]
