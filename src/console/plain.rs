@@ -1,15 +1,17 @@
 //! Lines without an editor: from a pipe, a file, or a terminal that cannot move its cursor. Invariant:
 //! not a byte after the end of the line is read, so that commands can read what follows.
 
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 
 use super::Line;
 use super::tty::make_blocking;
 use crate::cmd::call::write_all;
 use crate::sys::signal;
+use crate::time::Instant;
 
 /// A line is cut here; the parser refuses it long before.
 const LONGEST: usize = 16 << 20;
@@ -36,24 +38,15 @@ pub fn read_line(prompt: &[u8], idle: Option<Duration>) -> Line {
 
 /// The next byte, `None` at the end. Errors: EINTR after Ctrl-C, ETIMEDOUT, whatever read(2) says.
 fn next_byte(idle: Option<Duration>) -> Result<Option<u8>, Errno> {
-    use std::os::fd::AsFd;
     let input = std::io::stdin();
-    let timeout = idle.map_or(PollTimeout::NONE, |idle| {
-        PollTimeout::try_from(idle).unwrap_or(PollTimeout::MAX)
-    });
+    let deadline = idle.map(|idle| Instant::now() + idle);
     let mut byte = [0];
     loop {
-        if signal::interrupted() {
-            return Err(Errno::EINTR);
-        }
-        if idle.is_some() {
-            let mut fds = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut fds, timeout) {
-                Ok(0) => return Err(Errno::ETIMEDOUT),
-                Ok(_) => {}
-                Err(Errno::EINTR) => continue,
-                Err(errno) => return Err(errno),
-            }
+        let mut fds = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+        match signal::poll_until(&mut fds, deadline) {
+            Ok(true) => {}
+            Ok(false) => return Err(Errno::ETIMEDOUT),
+            Err(failure) => return Err(failure.cause().unwrap_or(Errno::EINTR)),
         }
         match nix::unistd::read(&input, &mut byte) {
             Ok(0) => return Ok(None),

@@ -2,9 +2,10 @@
 //! input that came before it began does not count, and an input that has ended is not read again.
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 use nix::sys::termios::{FlushArg, tcflush};
 
 use super::countdown::{Countdown, Outcome};
@@ -65,17 +66,17 @@ fn wait(countdown: &mut Countdown, display: &Display<'_>) -> Option<Outcome> {
             show(display, shown.is_none(), left);
             shown = Some(left);
         }
-        let timeout = countdown
-            .next_change(now)
-            .map_or(PollTimeout::NONE, |until| {
-                // A millisecond late rather than early, so that the text has changed.
-                PollTimeout::try_from(until + std::time::Duration::from_millis(1))
-                    .unwrap_or(PollTimeout::MAX)
-            });
-        if open {
-            open = input(countdown, timeout);
-        } else {
-            sleep(timeout);
+        // A millisecond late rather than early, so that the text has changed.
+        let change = countdown.next_change(now);
+        let until = change.map(|after| now + after + Duration::from_millis(1));
+        if !open {
+            let _ = signal::sleep_until(until);
+            continue;
+        }
+        match next_byte(until) {
+            Ok(Some(byte)) => countdown.input(&[byte]),
+            Ok(None) => {}
+            Err(_) => open = false,
         }
     };
     if shown.is_some() {
@@ -84,25 +85,15 @@ fn wait(countdown: &mut Countdown, display: &Display<'_>) -> Option<Outcome> {
     outcome
 }
 
-/// Waits for a byte and takes it; whether there may be more. Only one: what follows the key belongs to
-/// the shell, or to whoever reads the pipe next.
-fn input(countdown: &mut Countdown, timeout: PollTimeout) -> bool {
-    match next_byte(timeout) {
-        Ok(Some(byte)) => countdown.input(&[byte]),
-        Ok(None) => {}
-        Err(_) => return false,
-    }
-    true
-}
-
-/// A byte of standard input; `None` where none came in time. Errors: there will be no more (ENODATA).
-fn next_byte(timeout: PollTimeout) -> Result<Option<u8>, Errno> {
+/// A byte of standard input; `None` where none came until then, or Ctrl-C did. Only one: what follows
+/// the key belongs to the shell, or to whoever reads the pipe next. Errors: there will be no more.
+fn next_byte(until: Option<Instant>) -> Result<Option<u8>, Errno> {
     let stdin = std::io::stdin();
     let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
-    match poll(&mut fds, timeout) {
-        Ok(0) | Err(Errno::EINTR) => return Ok(None),
-        Ok(_) => {}
-        Err(errno) => return Err(errno),
+    match signal::poll_until(&mut fds, until) {
+        Ok(true) => {}
+        Ok(false) => return Ok(None),
+        Err(failure) => return failure.cause().map_or(Ok(None), Err),
     }
     let mut byte = [0];
     match nix::unistd::read(&stdin, &mut byte) {
@@ -115,21 +106,16 @@ fn next_byte(timeout: PollTimeout) -> Result<Option<u8>, Errno> {
 
 /// An arrow key is ESC and more; the rest of it is not for the shell.
 fn swallow_sequence() {
-    let soon = PollTimeout::from(30u8);
-    let Ok(Some(b'[' | b'O')) = next_byte(soon) else {
+    let soon = || Some(Instant::now() + Duration::from_millis(30));
+    let Ok(Some(b'[' | b'O')) = next_byte(soon()) else {
         return;
     };
     for _ in 0..8 {
-        match next_byte(soon) {
+        match next_byte(soon()) {
             Ok(Some(byte)) if !(0x40..=0x7e).contains(&byte) => {}
             _ => return,
         }
     }
-}
-
-/// Nobody can press a key any more.
-fn sleep(timeout: PollTimeout) {
-    let _ = poll(&mut [], timeout);
 }
 
 fn show(display: &Display<'_>, first: bool, seconds: Option<u64>) {
