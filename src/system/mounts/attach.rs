@@ -131,7 +131,7 @@ fn make_target(request: &Request) -> Result<bool, Failure> {
             .append(true)
             .open(target);
         return made
-            .map(drop)
+            .map(|_| true)
             .doing(|| format!("make the file {}", target.display()));
     }
     let made = std::fs::create_dir_all(target).map(|()| true);
