@@ -38,5 +38,5 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let file = call.shell.find_program(&words[0]);
     let file = file.map_err(|failure| failure.about(&shown))?;
     call.flush()?;
-    call.shell.exec(&file, &words)
+    call.shell.exec_in_place(&file, &words)
 }

@@ -13,6 +13,7 @@ use super::shell::Shell;
 use super::simple::is_special;
 use crate::cmd::{self, Flow, suggest};
 use crate::failure::Failure;
+use crate::sys::signal;
 
 /// Where programs are looked for when nothing else was said.
 pub const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -114,6 +115,24 @@ impl Shell {
         }
         let path = path.or(self.vars.get("PATH")).unwrap_or(DEFAULT_PATH);
         find(path, name.as_bytes()).ok().map(Meaning::File)
+    }
+
+    /// `exec`: replaces the shell itself. Signals have their defaults then, as in a child.
+    ///
+    /// Errors: it could not be executed; the shell goes on as before.
+    pub(crate) fn exec_in_place(
+        &mut self,
+        file: &[u8],
+        words: &[Vec<u8>],
+    ) -> Result<Flow, Failure> {
+        signal::reset_for_child();
+        self.traps.ignore_again();
+        let result = self.exec(file, words);
+        self.catch_signals();
+        if self.is_interactive() {
+            self.interactive()?;
+        }
+        result
     }
 
     /// Replaces this process by the program. Where the kernel calls it no executable, it is run as a

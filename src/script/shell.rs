@@ -442,3 +442,6 @@ fn read_script(path: &Path) -> Result<Vec<u8>, Failure> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

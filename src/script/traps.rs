@@ -50,13 +50,18 @@ impl Traps {
     pub fn enter_child(&mut self) {
         self.actions
             .retain(|(n, action)| *n != EXIT && action.is_empty());
-        for (number, _) in &self.actions {
+        self.ignore_again();
+        signal::take_caught();
+        signal::clear_interrupt();
+    }
+
+    /// After `reset_for_child`: what `trap ''` ignores stays ignored, in programs too.
+    pub fn ignore_again(&self) {
+        for (number, _) in self.actions.iter().filter(|(_, action)| action.is_empty()) {
             if let Ok(signal) = Signal::try_from(*number) {
                 let _ = signal::ignore(signal);
             }
         }
-        signal::take_caught();
-        signal::clear_interrupt();
     }
 
     /// Whether no action waits for the end of this process.
