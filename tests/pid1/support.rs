@@ -175,6 +175,14 @@ impl Init {
         found
     }
 
+    /// How many children PID 1 has, in one look: a walk through `/proc` would count zombies that were
+    /// never there at the same time.
+    pub fn children(&self) -> usize {
+        let path = format!("/proc/{0}/task/{0}/children", self.pid);
+        let children = fs::read_to_string(path).unwrap_or_default();
+        children.split_whitespace().count()
+    }
+
     pub fn zombies(&self) -> usize {
         let all = self.processes();
         all.iter().filter(|(_, state)| *state == 'Z').count()
