@@ -1,7 +1,6 @@
-//! The boot role's terminal: found, waited for where its driver is a module, found again when it has
-//! hung up. Invariant: descriptors 0 to 2 are open afterwards, if only on `/dev/null`.
+//! The boot role's terminal: found, and found again when it has hung up. Invariant: descriptors 0 to 2
+//! are open afterwards, if only on `/dev/null`.
 
-use std::path::Path;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -9,14 +8,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::console::tty::{self, Kind};
 use crate::sys::{environment, signal};
 use crate::system::cmdline;
-use crate::system::modules::{catalog::Tables, coldplug};
 use crate::system::params::Params;
 use crate::time::Instant;
 
 use super::plan;
-
-/// How long a console's device may take to appear once its driver is loaded.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a program's `PATH` is unless the kernel command line says otherwise.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -24,10 +19,6 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// Attaches this process to the console and says in the environment what it is.
 pub fn attach(params: &Params) -> Kind {
     let last = last_console(&cmdline::read().unwrap_or_default());
-    let expected = params.console.as_deref().or(last.as_deref());
-    if let Some(name) = expected.filter(|name| !matches!(*name, "" | "null")) {
-        wait_for_driver(name.strip_prefix("/dev/").unwrap_or(name));
-    }
     let (name, kind) = tty::attach(params.console.as_deref(), last.as_deref())
         .unwrap_or_else(|_| ("none".to_owned(), Kind::Absent));
     if let Some(size) = plan::size(params) {
@@ -52,24 +43,6 @@ fn last_console(line: &[u8]) -> Option<String> {
     let value = cmdline::last(&words, b"console")?;
     let name = value.split(|&b| b == b',').next().unwrap_or_default();
     Some(String::from_utf8_lossy(name).into_owned())
-}
-
-/// The driver of a virtio console may be a module, and the boot script's `coldplug` would come too late
-/// for what the script prints.
-fn wait_for_driver(name: &str) {
-    let device = Path::new("/dev").join(if name == "tty0" { "tty1" } else { name });
-    if device.exists() {
-        return;
-    }
-    let Ok(tables) = Tables::read(Path::new("/")) else {
-        return;
-    };
-    // What fails here fails again in the script, and is reported there.
-    coldplug::run(&tables.index(), Path::new("/sys"), false, &mut |_| {});
-    let deadline = Instant::now() + PATIENCE;
-    while !device.exists() && Instant::now() < deadline {
-        let _ = poll(&mut [], PollTimeout::from(10u8));
-    }
 }
 
 /// After a hang-up: waits until there is a console again.
