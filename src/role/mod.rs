@@ -1,4 +1,5 @@
-//! The roles that the one binary plays, and how one is chosen: from the PID and the arguments alone.
+//! The roles that the one binary plays, and how one is chosen: from the PID and the arguments, the name
+//! that it was called by included.
 //! Invariant: only the first process of a machine or of a PID namespace becomes `pid1`.
 
 pub mod boot;
@@ -6,9 +7,11 @@ pub mod pid1;
 pub mod shell;
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use nix::sys::signal::Signal;
 
+use crate::cmd;
 use crate::sys::{entry, power, signal};
 
 /// A role, and the arguments that are left for it.
@@ -20,7 +23,7 @@ pub enum Role {
     Namespace(Vec<OsString>),
     /// `--boot`: the child of PID 1 that runs the boot script and the shell.
     Boot(Vec<OsString>),
-    /// Anything else: a script, `-c`, a built-in, the prompt.
+    /// Anything else: a script, `-c`, a built-in (also by the name of a link to the binary), the prompt.
     Shell(Vec<OsString>),
 }
 
@@ -44,7 +47,13 @@ fn choose(args: Vec<OsString>, machine: bool) -> Role {
     if machine {
         return Role::Machine;
     }
-    let mut rest = args.into_iter().skip(1).peekable();
+    let mut args = args.into_iter();
+    let called = args.next().unwrap_or_default();
+    let called = Path::new(&called).file_name().unwrap_or_default();
+    if cmd::find(called).is_some() {
+        return Role::Shell([called.to_owned()].into_iter().chain(args).collect());
+    }
+    let mut rest = args.peekable();
     match rest.peek().and_then(|first| first.to_str()) {
         Some("--pid1") => Role::Namespace(rest.skip(1).collect()),
         Some("--boot") => Role::Boot(rest.skip(1).collect()),
@@ -71,5 +80,13 @@ mod tests {
         assert_eq!(choose(called, false), boot);
         let namespace = Role::Namespace(words("-- sh"));
         assert_eq!(choose(words("initsh --pid1 -- sh"), false), namespace);
+    }
+
+    #[test]
+    fn a_link_named_like_a_command_is_that_command() {
+        // How the kernel asks for a module.
+        let called = words("/sbin/modprobe -q -- rtnl-link-dummy");
+        let shell = Role::Shell(words("modprobe -q -- rtnl-link-dummy"));
+        assert_eq!(choose(called, false), shell);
     }
 }
