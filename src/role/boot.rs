@@ -39,7 +39,7 @@ const SCRIPT_NAME: &str = "boot.run";
 pub fn run(args: Vec<OsString>) -> u8 {
     let mut given = Arguments::read(args);
     prepare_signals();
-    report::mount_what_the_console_needs();
+    terminal::mount_what_it_needs();
     let line = cmdline::read().unwrap_or_default();
     let (mut params, complaints) = Params::from_cmdline(&line);
     params.script = given.script.take().or(params.script);

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use nix::mount::{MsFlags, mount};
 use nix::sys::utsname::uname;
 
 use crate::cmd::Flow;
@@ -94,24 +93,6 @@ pub fn banner() -> String {
 /// Hundredths are enough, and floating-point formatting is large.
 fn seconds(time: Duration) -> String {
     format!("{}.{:02}", time.as_secs(), time.subsec_millis() / 10)
-}
-
-/// The console is found through /proc and /sys and opened in /dev, so these are there before the boot
-/// script, which mounts them too (and finds that done).
-pub fn mount_what_the_console_needs() {
-    for (kind, target, present) in [
-        ("proc", "/proc", "/proc/self"),
-        ("sysfs", "/sys", "/sys/class"),
-        ("devtmpfs", "/dev", "/dev/null"),
-    ] {
-        if std::fs::symlink_metadata(present).is_ok() {
-            continue;
-        }
-        // What cannot be mounted here fails again in the script, and is reported there.
-        let _ = std::fs::create_dir_all(target);
-        let none: Option<&str> = None;
-        let _ = mount(Some(kind), target, Some(kind), MsFlags::empty(), none);
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::console::tty::{self, Kind};
 use crate::sys::{environment, signal};
 use crate::system::cmdline;
+use crate::system::mounts::{attach, short};
 use crate::system::params::Params;
 use crate::time::Instant;
 
@@ -15,6 +16,22 @@ use super::plan;
 
 /// What a program's `PATH` is unless the kernel command line says otherwise.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The console is found through /proc and /sys and opened in /dev, so these are there before the boot
+/// script, which mounts them too (and finds that done).
+pub fn mount_what_it_needs() {
+    for (name, present) in [
+        ("proc", "/proc/self"),
+        ("sys", "/sys/class"),
+        ("dev", "/dev/null"),
+    ] {
+        let missing = std::fs::symlink_metadata(present).is_err();
+        if let Some(form) = short::find(name.as_bytes()).filter(|_| missing) {
+            // What cannot be mounted here fails again in the script, and is reported there.
+            let _ = attach::short(form, None, b"");
+        }
+    }
+}
 
 /// Attaches this process to the console and says in the environment what it is.
 pub fn attach(params: &Params) -> Kind {
