@@ -232,12 +232,12 @@ impl Evaluator<'_> {
         if let Some(name) = self.name() {
             return self.variable(&name);
         }
-        let (value, length) = number(&self.text[self.at..]);
+        let (size, length) = number(&self.text[self.at..]);
         if length == 0 {
             return self.fail("a number, a name or '('");
         }
         self.at += length;
-        Ok(value)
+        Ok(0i64.saturating_add_unsigned(size))
     }
 
     fn name(&mut self) -> Option<String> {
@@ -257,18 +257,22 @@ impl Evaluator<'_> {
             [b'+', digits @ ..] => (false, digits),
             digits => (false, digits),
         };
-        let (number, length) = number(digits);
+        let (size, length) = number(digits);
         if length < digits.len() || (length == 0 && !text.is_empty()) {
             let value = String::from_utf8_lossy(&value).into_owned();
             return error(format!("arithmetic: {name} is not a number: '{value}'"));
         }
-        Ok(if negative { -number } else { number })
+        Ok(if negative {
+            0i64.saturating_sub_unsigned(size)
+        } else {
+            0i64.saturating_add_unsigned(size)
+        })
     }
 }
 
-/// The constant that a text begins with (decimal, 0x hexadecimal, 0 octal), and its length. Too large
-/// a constant is the largest number, as with strtoimax(3).
-fn number(text: &[u8]) -> (i64, usize) {
+/// The size that a text begins with (decimal, 0x hexadecimal, 0 octal), and how long it is. Too large
+/// a size is the largest one, as with strtoimax(3).
+fn number(text: &[u8]) -> (u64, usize) {
     let (radix, prefix) = match text {
         [b'0', b'x' | b'X', digit, ..] if digit.is_ascii_hexdigit() => (16, 2),
         [b'0', ..] => (8, 0),
@@ -277,15 +281,15 @@ fn number(text: &[u8]) -> (i64, usize) {
     let digits = text[prefix..]
         .iter()
         .map_while(|&b| char::from(b).to_digit(radix));
-    let (mut value, mut length) = (0i64, prefix);
+    let (mut size, mut length) = (0u64, prefix);
     for digit in digits {
-        value = value
-            .checked_mul(i64::from(radix))
-            .and_then(|value| value.checked_add(i64::from(digit)))
-            .unwrap_or(i64::MAX);
+        size = size
+            .checked_mul(radix.into())
+            .and_then(|size| size.checked_add(digit.into()))
+            .unwrap_or(u64::MAX);
         length += 1;
     }
-    (value, length)
+    (size, length)
 }
 
 fn apply(operator: &str, left: i64, right: i64, live: bool) -> Outcome<i64> {
@@ -348,6 +352,7 @@ mod tests {
             ("n", "-3"),
             ("bad", "1x"),
             ("sum", "1+2"),
+            ("least", "-9223372036854775808"),
         ];
         Table(
             pairs
@@ -403,6 +408,7 @@ mod tests {
             ("s", 7),
             ("n", -3),
             ("u", 0),
+            ("least", i64::MIN),
             ("0x1F", 31),
             ("0X1f", 31),
             ("010", 8),
