@@ -145,9 +145,7 @@ fn last_field<'a>(
     };
     let rest = trim(rest);
     match rest.split_last() {
-        Some((last, before))
-            if separates(last) && !before.iter().any(|b| separates(b) && !blank(b)) =>
-        {
+        Some((last, before)) if separates(last) && !trim(before).iter().any(separates) => {
             trim(before)
         }
         _ => rest,
@@ -193,6 +191,8 @@ mod tests {
         assert_eq!(read("=", "k=v=w", 2), "k|v=w");
         assert_eq!(read(":", "a::b", 3), "a||b");
         assert_eq!(read(":", "a:", 1), "a");
+        assert_eq!(read(" :", "a : ", 1), "a");
+        assert_eq!(read(" :", "a b:", 1), "a b:");
         assert_eq!(read("", " a ", 1), " a ");
         assert_eq!(read(",", "1,2", 2), "1|2");
     }
