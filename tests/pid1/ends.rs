@@ -14,7 +14,7 @@ fn poweroff_ends_with_its_status() {
     if skipped() {
         return;
     }
-    let mut init = Init::with_boot("$INITSH poweroff --status 7; echo went on");
+    let mut init = Init::with_boot("sleep 0.3; $INITSH poweroff --status 7; echo went on");
     assert_eq!(init.ended(), 7);
     let log = init.log();
     assert!(log.contains("initsh: power off, status 7"), "{log}");

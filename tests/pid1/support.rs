@@ -151,8 +151,8 @@ impl Init {
             .unwrap()
     }
 
-    /// The processes of the namespace as the outside sees them: pid and state letter.
-    pub fn processes(&self) -> Vec<(Pid, char)> {
+    /// The processes of the namespace as the outside sees them.
+    pub fn processes(&self) -> Vec<Pid> {
         let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
         let ours = namespace(&self.pid.to_string());
         let mut found = Vec::new();
@@ -169,23 +169,23 @@ impl Init {
                 .and_then(|(_, rest)| rest.split(' ').nth(1));
             let child = parent.is_some_and(|parent| parent == self.pid.to_string());
             if child || (ours.is_some() && namespace(&name) == ours) {
-                found.push((Pid::from_raw(pid), state.unwrap_or('?')));
+                found.push(Pid::from_raw(pid));
             }
         }
         found
     }
 
-    /// How many children PID 1 has, in one look: a walk through `/proc` would count zombies that were
-    /// never there at the same time.
-    pub fn children(&self) -> usize {
+    /// How many zombies PID 1 has at one moment: those that were before it and still are after it. A
+    /// single walk through `/proc` would count zombies that were never there at the same time.
+    pub fn zombies(&self) -> usize {
         let path = format!("/proc/{0}/task/{0}/children", self.pid);
         let children = fs::read_to_string(path).unwrap_or_default();
-        children.split_whitespace().count()
-    }
-
-    pub fn zombies(&self) -> usize {
-        let all = self.processes();
-        all.iter().filter(|(_, state)| *state == 'Z').count()
+        let is_zombie = |pid: &&str| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.contains(") Z ")
+        };
+        let before: Vec<_> = children.split_whitespace().filter(is_zombie).collect();
+        before.into_iter().filter(is_zombie).count()
     }
 
     pub fn signal(&self, signal: Signal) {
