@@ -20,8 +20,9 @@ pub(super) const COMMAND: Command = Command {
 of a block device is found out. The module of a type that the kernel lacks is loaded.
 
 Short forms, each with its usual place and options; success if it is mounted there already:
-proc sys dev devpts shm run tmp cgroup2 9p virtiofs debugfs tracefs configfs securityfs bpf pstore
-efivarfs mqueue hugetlbfs binfmt_misc. 9p and virtiofs mount the host's share host-code at /mnt/host.",
+proc sys dev devpts shm run tmp cgroup2 9p virtiofs debugfs tracefs configfs securityfs bpf
+pstore efivarfs mqueue hugetlbfs binfmt_misc. 9p and virtiofs mount the share host-code of the
+host at /mnt/host.",
     options: &[
         Opt::value("types", "TYPE", "the filesystem's type; auto (the default) finds it out").short('t'),
         Opt::value("options", "OPTIONS", "separated by commas, as in mount(8): ro,noatime,remount,size=1m").short('o'),

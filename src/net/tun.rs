@@ -10,6 +10,7 @@ use nix::sys::stat::Mode as Permissions;
 use super::netlink::link::check_name;
 use crate::failure::{Doing, Failure};
 use crate::sys;
+use crate::system::modules::load;
 
 /// What the link carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +37,18 @@ pub fn create(name: &str, mode: Mode) -> Result<(), Failure> {
         Mode::Tun => ("tun", libc::IFF_TUN),
         Mode::Tap => ("tap", libc::IFF_TAP),
     };
-    let opened = open(
-        DEVICE,
-        OFlag::O_RDWR | OFlag::O_CLOEXEC,
-        Permissions::empty(),
-    );
+    let open_device = || {
+        open(
+            DEVICE,
+            OFlag::O_RDWR | OFlag::O_CLOEXEC,
+            Permissions::empty(),
+        )
+    };
+    let mut opened = open_device();
+    let is_missing = |errno| matches!(errno, Errno::ENOENT | Errno::ENODEV | Errno::ENXIO);
+    if opened.as_ref().is_err_and(|&errno| is_missing(errno)) && load::request(b"tun") {
+        opened = open_device();
+    }
     let device = opened
         .doing(|| format!("add the {word} link {name}: open {DEVICE}"))
         .map_err(advise_open)?;

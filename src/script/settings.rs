@@ -16,6 +16,7 @@ pub struct Branch {
 /// Every branch, sorted by name.
 pub const BRANCHES: &[&Branch] = &[
     &crate::system::cmdline::SETTINGS,
+    &crate::system::host::SETTINGS,
     &crate::net::settings::SETTINGS,
     &crate::supervise::settings::SETTINGS,
 ];

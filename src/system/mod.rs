@@ -2,8 +2,14 @@
 //! log. Invariant: nothing here prints; it returns values and [`crate::failure::Failure`]s.
 
 pub mod cmdline;
+pub mod device;
+pub mod files;
+pub mod host;
 pub mod kmsg;
+pub mod listing;
 pub mod modules;
 pub mod mounts;
 pub mod params;
 pub mod processes;
+pub mod sysctl;
+pub mod waiting;

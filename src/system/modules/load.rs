@@ -11,7 +11,7 @@ use nix::fcntl::{OFlag, open};
 use nix::kmod::{ModuleInitFlags, finit_module, init_module};
 use nix::sys::stat::Mode;
 
-use super::catalog::{Index, Meaning};
+use super::catalog::{Index, Meaning, Tables};
 use super::plan::{Planner, Step};
 use super::unpack::{Packing, unpack};
 use super::{kernel_name, loaded, name_of};
@@ -145,6 +145,13 @@ pub fn by_name(index: &Index<'_>, name: &[u8]) -> Result<bool, Failure> {
             Ok(true)
         }
     }
+}
+
+/// Loads what a feature of the kernel needs (`fs-9p`, `tun`), as the kernel would ask modprobe(8) to;
+/// whether it is there now. Why not is left out: the call that needs it fails again and says so.
+pub fn request(name: &[u8]) -> bool {
+    let tables = Tables::read(Path::new("/"));
+    tables.is_ok_and(|tables| by_name(&tables.index(), name).unwrap_or(false))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::options::Options;
 use super::short::Short;
 use super::{probe, table};
 use crate::failure::{Doing, Failure};
-use crate::system::modules;
+use crate::system::modules::load::request as request_module;
 
 /// One mount that is wanted.
 #[derive(Debug, Clone)]
@@ -150,22 +150,15 @@ fn of_kind(request: &Request, kind: &OsStr, flags: MsFlags) -> Result<(), Failur
     }
     let lacks_transport =
         |f: &Failure| matches!(f.cause(), Some(Errno::EINVAL | Errno::EPROTONOSUPPORT));
-    if kind == "9p" && done.as_ref().is_err_and(lacks_transport) && load(b"9pnet_virtio") {
+    if kind == "9p" && done.as_ref().is_err_and(lacks_transport) && request_module(b"9pnet_virtio")
+    {
         done = call(request, Some(kind), flags);
     }
     done.map_err(|failure| explain(request, kind, failure))
 }
 
 fn load_module_of(kind: &[u8]) -> bool {
-    load(&[b"fs-", kind].concat()) || load(kind)
-}
-
-/// Loads a module or alias with what it needs; whether there was one and it is loaded now.
-fn load(name: &[u8]) -> bool {
-    let Ok(tables) = modules::catalog::Tables::read(Path::new("/")) else {
-        return false;
-    };
-    modules::load::by_name(&tables.index(), name).unwrap_or(false)
+    request_module(&[b"fs-", kind].concat()) || request_module(kind)
 }
 
 fn of_unknown_kind(request: &Request, flags: MsFlags) -> Result<(), Failure> {

@@ -7,8 +7,9 @@ use nix::errno::Errno;
 use super::{check_name, explain, name_of};
 use crate::failure::Failure;
 use crate::net::address::show_mac;
-use crate::net::netlink::socket::Socket;
+use crate::net::netlink::socket::{Refusal, Socket};
 use crate::net::netlink::wire::Request;
+use crate::system::modules::load;
 
 /// Which interface a request is about.
 #[derive(Debug, Clone, Copy)]
@@ -138,7 +139,11 @@ pub(in crate::net::netlink) fn change_request(
 
 /// Makes a new interface. Errors: EEXIST, EOPNOTSUPP where the kernel lacks the kind.
 pub fn add(socket: &mut Socket, name: &str, kind: &Kind, change: &Change) -> Result<(), Failure> {
-    let added = socket.acknowledged(add_request(name, kind, change)?);
+    let mut added = socket.acknowledged(add_request(name, kind, change)?);
+    let is_unknown = |refusal: &Refusal| refusal.errno == Errno::EOPNOTSUPP;
+    if added.as_ref().is_err_and(is_unknown) && load::request(module_of(kind).as_bytes()) {
+        added = socket.acknowledged(add_request(name, kind, change)?);
+    }
     added.map_err(|refusal| {
         let unknown = refusal.errno == Errno::EOPNOTSUPP;
         let failure = explain(refusal, format!("add the {} link {name}", kind.name()));
