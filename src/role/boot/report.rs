@@ -50,23 +50,27 @@ impl Run {
     }
 }
 
-/// Runs a script and watches it.
+/// Runs a script to its end, `trap … EXIT` included, and watches it. What it `set` ends with it: `set -e`
+/// is about a script, not about the prompt that follows.
 pub fn watch(shell: &mut Shell, name: &str, script: impl FnOnce(&mut Shell) -> Flow) -> Run {
     let before = shell.counts();
+    let options = shell.options;
     let begin = Instant::now();
     signal::clear_interrupt();
     let flow = script(shell);
-    let counts = shell.counts();
     // The shell forgets the signal when it has stopped the script.
     let interrupted = signal::interrupted() || flow == Flow::Exit(130);
     if interrupted {
         // The terminal shows ^C and no newline.
         say("");
     }
+    let status = shell.finish(flow);
+    let counts = shell.counts();
+    shell.options = options;
     signal::clear_interrupt();
     Run {
         name: name.rsplit('/').next().unwrap_or(name).to_owned(),
-        status: flow.status(),
+        status,
         commands: counts.run.saturating_sub(before.run),
         failed: counts.failed.saturating_sub(before.failed),
         took: Instant::now().since(begin),
@@ -98,6 +102,18 @@ fn seconds(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_ends_with_its_trap_and_its_options() {
+        let mut shell = Shell::default();
+        let run = watch(&mut shell, "x.run", |shell| {
+            shell.run_text("x.run", b"trap 'ended=yes' EXIT\nset -e\nfalse\nended=no")
+        });
+        assert_eq!(run.status, 1);
+        assert_eq!(shell.variable("ended"), Some(std::ffi::OsStr::new("yes")));
+        let next = shell.run_text("console", b"false\nafter=yes");
+        assert_eq!(next, Flow::OK);
+    }
 
     #[test]
     fn summaries_are_one_line() {
