@@ -277,7 +277,10 @@ impl Shell {
             let args = args.into_iter().map(OsString::into_vec).collect();
             std::mem::replace(&mut self.vars.positional, args)
         });
+        // As in dash: `set -e` holds within the file, whoever tests the file's status.
+        let checked = std::mem::replace(&mut self.checked, false);
         let flow = self.run_nested(&path.to_string_lossy(), &text);
+        self.checked = checked;
         if let Some(kept) = kept {
             self.vars.positional = kept;
         }
