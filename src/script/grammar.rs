@@ -46,7 +46,7 @@ impl Parser<'_> {
             Token::Word(_) => self.keyword()?,
             _ => None,
         };
-        let Some(word) = opens.filter(|word| *word != "in") else {
+        let Some(word) = opens else {
             return self.simple(start);
         };
         self.enter(start as usize)?;

@@ -262,6 +262,7 @@ fn messages_say_what_was_found_and_expected() {
         ),
         ("f()", "expected a command after 'f()', found end of file"),
         ("! ! a", "expected a command, found '!'"),
+        ("in a", "expected a command, found 'in'"),
         ("a\0b", "the script holds a NUL byte: is it a script?"),
     ] {
         assert_eq!(error(text).message, message, "{text:?}");
