@@ -60,12 +60,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
-    let scale = match unit {
-        "ms" => 0.001,
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        "d" => 86400.0,
+    let nanoseconds_each: u128 = match unit {
+        "ms" => 1_000_000,
+        "" | "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        "d" => 86_400_000_000_000,
         _ => {
             return Err(format!(
                 "'{text}' is not a time: unknown unit '{unit}' (ms, s, m, h, d)"
@@ -73,8 +73,27 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         }
     };
     let bad = || format!("'{text}' is not a time: expected a number such as 5, 0.5 or 200ms");
-    let seconds: f64 = number.parse().map_err(|_| bad())?;
-    Duration::try_from_secs_f64(seconds * scale).map_err(|_| bad())
+    let nanoseconds = decimal(number, nanoseconds_each).ok_or_else(bad)?;
+    let seconds = u64::try_from(nanoseconds / 1_000_000_000).map_err(|_| bad())?;
+    let rest = u32::try_from(nanoseconds % 1_000_000_000).map_err(|_| bad())?;
+    Ok(Duration::new(seconds, rest))
+}
+
+/// A decimal number times `scale`, rounded down; digits beyond the ninth place count nothing.
+fn decimal(number: &str, scale: u128) -> Option<u128> {
+    let (whole, places) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() && places.is_empty() {
+        return None;
+    }
+    let digits = |text: &str| match text {
+        "" => Some(0),
+        _ => text.parse::<u64>().ok().map(u128::from),
+    };
+    let all_digits = places.bytes().all(|byte| byte.is_ascii_digit());
+    let kept = &places[..places.len().min(9)];
+    let fraction = digits(kept).filter(|_| all_digits)? * scale;
+    let unit = 10_u128.pow(u32::try_from(kept.len()).ok()?);
+    Some(digits(whole)? * scale + fraction / unit)
 }
 
 #[cfg(test)]
@@ -88,13 +107,14 @@ mod tests {
             ("0.25", 250),
             ("1.5s", 1500),
             ("200ms", 200),
+            (".5", 500),
+            ("5.", 5000),
+            ("0.0015s", 1),
+            ("1.9999999999999999999999", 1999),
             ("2m", 120_000),
         ] {
-            assert_eq!(
-                parse_duration(text),
-                Ok(Duration::from_millis(millis)),
-                "{text}"
-            );
+            let read = parse_duration(text).map(|time| time.as_millis());
+            assert_eq!(read, Ok(millis), "{text}");
         }
         for text in [
             "",
