@@ -318,16 +318,15 @@ impl Guest {
         let number = self.commands;
         // The echo of what is typed must not look like the answer.
         self.type_text(&format!(
-            "echo beg''in-{number}; {command}\necho e''nd-{number}=$?.\n"
+            "echo beg''in-{number}; {command}; echo e''nd-{number}=$?.\n"
         ));
         self.wait_for(&format!("begin-{number}\n"));
         let output = self.wait_for(&format!("end-{number}="));
         let status = self.wait_for(".");
         let status = status.trim_end_matches('.').parse().expect("status");
         self.prompt();
-        // The prompt and the second line's echo follow the output.
-        let end = output.find("initsh:").unwrap_or(output.len());
-        (output[..end].to_owned(), status)
+        let mark = format!("end-{number}=");
+        (output.trim_end_matches(&mark).to_owned(), status)
     }
 
     /// Runs a command that must succeed; what it printed.
