@@ -21,7 +21,7 @@ go on; the status is then 1. Needs /sys and /proc.",
     options: &[
         Opt::value("dir", "DIR", "a module directory, or the root above lib/modules (default /)").short('d'),
         Opt::flag("dry-run", "load nothing, only say what would be").short('n'),
-        Opt::flag("verbose", "print which device asks for which module").short('v'),
+        Opt::flag("verbose", "print which device asks for which module, and what was loaded").short('v'),
     ],
     examples: &[
         ("coldplug", "what the boot script does"),
@@ -71,9 +71,11 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let verb = if dry { "would be loaded" } else { "loaded" };
     let plural = if count == 1 { "" } else { "s" };
     let millis = Instant::now().since(start).as_millis();
-    let names = names.trim_start();
-    let list = if names.is_empty() { String::new() } else { format!(" ({names})") };
-    call.print(format_args!("coldplug: {count} module{plural} {verb} in {millis} ms{list}\n"));
+    // The names would not fit a line of the console.
+    if (dry || verbose) && count > 0 {
+        call.print(format_args!("{}\n", names.trim_start()));
+    }
+    call.print(format_args!("coldplug: {count} module{plural} {verb} in {millis} ms\n"));
     match failed {
         0 => Ok(Flow::OK),
         1 => Err(Failure::new("1 module failed")),
