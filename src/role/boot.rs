@@ -25,7 +25,7 @@ use crate::script::Shell;
 use crate::supervise::client::{self, Client};
 use crate::sys::signal;
 use crate::system::cmdline;
-use crate::system::params::Params;
+use crate::system::params::{LogLevel, Params};
 use crate::time::Instant;
 
 /// The embedded boot script.
@@ -45,7 +45,9 @@ pub fn run(args: Vec<OsString>) -> u8 {
     params.script = given.script.take().or(params.script);
     driver::load(params.console.as_deref(), &line);
     let console = terminal::attach(&params);
-    complaints.iter().for_each(|text| message(text));
+    if params.log >= LogLevel::Warn {
+        complaints.iter().for_each(|text| message(text));
+    }
     let mut boot = Boot {
         shell: Shell::default(),
         params,
@@ -125,9 +127,9 @@ struct Boot {
 impl Boot {
     /// The boot script and both stages.
     fn scripts(&mut self) -> Next {
-        say(&report::banner());
+        self.info(&report::banner());
         let run = self.boot_script();
-        say(&run.summary());
+        self.summarise(&run);
         if run.interrupted {
             return Next::Shell { attended: true };
         }
@@ -137,9 +139,23 @@ impl Boot {
         }
     }
 
+    /// What a person who watches the boot wants to know.
+    fn info(&self, text: &str) {
+        if self.params.log >= LogLevel::Info {
+            say(text);
+        }
+    }
+
+    fn summarise(&self, run: &Run) {
+        if self.params.log >= LogLevel::Info || run.failed > 0 || run.status != 0 {
+            say(&run.summary());
+        }
+    }
+
     fn boot_script(&mut self) -> Run {
+        let trace = self.params.log == LogLevel::Debug;
         match self.params.script.clone() {
-            None => report::watch(&mut self.shell, SCRIPT_NAME, |shell| {
+            None => report::watch(&mut self.shell, SCRIPT_NAME, trace, |shell| {
                 shell.run_text(SCRIPT_NAME, SCRIPT)
             }),
             Some(path) => self.file(&path),
@@ -149,7 +165,8 @@ impl Boot {
     /// A script file; one that cannot be read is reported like a command that failed.
     fn file(&mut self, path: &Path) -> Run {
         let name = path.display().to_string();
-        report::watch(&mut self.shell, &name, |shell| {
+        let trace = self.params.log == LogLevel::Debug;
+        report::watch(&mut self.shell, &name, trace, |shell| {
             shell.run_file(path, Vec::new()).unwrap_or_else(|failure| {
                 message(&failure.to_string());
                 Flow::Status(failure.status())
@@ -161,7 +178,7 @@ impl Boot {
     fn first_stage(&mut self) -> Option<Next> {
         let paths = plan::autoexec(&self.params);
         let Some(path) = paths.into_iter().find(|path| path.exists()) else {
-            say("no autoexec.run");
+            self.info("no autoexec.run");
             return None;
         };
         let text = format!(
@@ -174,7 +191,7 @@ impl Boot {
         }
         let run = self.file(&path);
         self.status = run.status;
-        say(&run.summary());
+        self.summarise(&run);
         run.interrupted.then_some(Next::Shell { attended: true })
     }
 

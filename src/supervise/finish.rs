@@ -12,7 +12,8 @@ use super::mounts::to_unmount;
 use super::protocol::Power;
 use super::voice::Voice;
 use crate::sys::power::{Authority, End};
-use crate::system::cmdline;
+use crate::system::params::{Params, PowerOff};
+use crate::system::{cmdline, host};
 
 /// The I/O port of QEMU's `isa-debug-exit` as `scripts/qemu` places it. What is written there ends QEMU
 /// with twice the value plus one.
@@ -33,11 +34,23 @@ pub fn finish(authority: Authority, power: Power, voice: &mut Voice) -> Errno {
 
 /// Ends the machine as it is.
 pub fn force(authority: Authority, power: Power) -> Errno {
-    authority.end(match power {
+    let (params, _) = Params::from_cmdline(&proc_file("/proc/cmdline"));
+    authority.end(end_of(power, params.poweroff, host::vmm))
+}
+
+/// What reboot(2) is asked for. Firecracker on x86 has no power switch: there a machine ends by a reset.
+fn end_of(power: Power, how: PowerOff, vmm: fn() -> Option<&'static str>) -> End {
+    let reset = match how {
+        PowerOff::Off => false,
+        PowerOff::Reset => true,
+        PowerOff::Auto => cfg!(target_arch = "x86_64") && vmm() == Some("firecracker"),
+    };
+    match power {
+        Power::Off(_) if reset => End::Restart,
         Power::Off(_) => End::PowerOff,
         Power::Reboot => End::Restart,
         Power::Halt => End::Halt,
-    })
+    }
 }
 
 fn unmount_all(voice: &mut Voice) {
@@ -93,5 +106,21 @@ fn report(authority: Authority, status: u8, voice: &mut Voice) {
         None => voice.say(format_args!(
             "status {status} is lost: no initsh.exit= on the kernel command line"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_a_power_switch_ends_by_a_reset() {
+        let (off, firecracker) = (Power::Off(0), || Some("firecracker"));
+        assert_eq!(end_of(off, PowerOff::Auto, || Some("qemu")), End::PowerOff);
+        assert_eq!(end_of(off, PowerOff::Auto, || None), End::PowerOff);
+        assert_eq!(end_of(off, PowerOff::Auto, firecracker), End::Restart);
+        assert_eq!(end_of(off, PowerOff::Off, firecracker), End::PowerOff);
+        assert_eq!(end_of(off, PowerOff::Reset, || None), End::Restart);
+        assert_eq!(end_of(Power::Halt, PowerOff::Reset, || None), End::Halt);
     }
 }

@@ -67,16 +67,17 @@ pub enum After {
     Wait,
 }
 
-/// How much is reported on the console; each level includes those before it.
+/// How much the boot says about itself on the console; each level includes those before it. What a
+/// script's commands print is not part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// Failures only.
+    /// Failures; the summary of a script in which something failed.
     Error,
-    /// And what may be wrong.
+    /// And words of the kernel command line that are not understood.
     Warn,
     /// And what is being done.
     Info,
-    /// And every decision.
+    /// And every command of the scripts before it runs (`set -x`).
     Debug,
 }
 

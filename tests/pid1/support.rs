@@ -160,9 +160,6 @@ impl Init {
             let name = entry.file_name().into_string().unwrap_or_default();
             let Ok(pid) = name.parse() else { continue };
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            let state = stat
-                .rsplit_once(") ")
-                .and_then(|(_, rest)| rest.chars().next());
             // A zombie has no namespace link; it is found by its parent.
             let parent = stat
                 .rsplit_once(") ")

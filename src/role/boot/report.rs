@@ -8,6 +8,7 @@ use nix::sys::utsname::uname;
 use crate::cmd::Flow;
 use crate::console::say;
 use crate::script::Shell;
+use crate::script::options::Flag;
 use crate::sys::signal;
 use crate::time::Instant;
 
@@ -52,9 +53,15 @@ impl Run {
 
 /// Runs a script to its end, `trap … EXIT` included, and watches it. What it `set` ends with it: `set -e`
 /// is about a script, not about the prompt that follows.
-pub fn watch(shell: &mut Shell, name: &str, script: impl FnOnce(&mut Shell) -> Flow) -> Run {
+pub fn watch(
+    shell: &mut Shell,
+    name: &str,
+    trace: bool,
+    script: impl FnOnce(&mut Shell) -> Flow,
+) -> Run {
     let before = shell.counts();
     let options = shell.options;
+    shell.set_option(Flag::XTrace, trace || options.has(Flag::XTrace));
     let begin = Instant::now();
     signal::clear_interrupt();
     let flow = script(shell);
@@ -106,7 +113,7 @@ mod tests {
     #[test]
     fn a_script_ends_with_its_trap_and_its_options() {
         let mut shell = Shell::default();
-        let run = watch(&mut shell, "x.run", |shell| {
+        let run = watch(&mut shell, "x.run", false, |shell| {
             shell.run_text("x.run", b"trap 'ended=yes' EXIT\nset -e\nfalse\nended=no")
         });
         assert_eq!(run.status, 1);
