@@ -87,7 +87,15 @@ fn request(operands: &[OsString], kind: Option<OsString>, list: &[u8]) -> Result
                 || !options.propagation.is_empty();
             match &kind {
                 Some(kind) => (kind.clone(), PathBuf::from(target)),
-                None if changes => (OsString::new(), PathBuf::from(target)),
+                None if changes => {
+                    let mut all = Options::default();
+                    all.add(&table::options_at(Path::new(target)));
+                    all.add(list);
+                    if options.flags.contains(nix::mount::MsFlags::MS_REMOUNT) {
+                        options = all;
+                    }
+                    (OsString::new(), PathBuf::from(target))
+                }
                 None => return Err(no_short_form(target)),
             }
         }

@@ -81,8 +81,8 @@ fn is_mounted(target: &Path, kind: &str) -> bool {
 pub fn attach(request: &Request) -> Result<(), Failure> {
     let made = !request.options.flags.contains(MsFlags::MS_REMOUNT) && make_target(request)?;
     let done = carry_out(request);
-    if made && done.is_err() {
-        let _ = std::fs::remove_dir(&request.target);
+    if made && done.is_err() && std::fs::remove_dir(&request.target).is_err() {
+        let _ = std::fs::remove_file(&request.target);
     }
     done
 }
@@ -102,7 +102,11 @@ fn carry_out(request: &Request) -> Result<(), Failure> {
             && !flags.contains(MsFlags::MS_REMOUNT)
             && !rest.is_empty()
         {
-            call(request, None, MsFlags::MS_REMOUNT | MsFlags::MS_BIND | rest)?;
+            // It has the flags of its source, which a remount would take away.
+            let mut kept = Options::default();
+            kept.add(&table::options_at(&request.target));
+            let all = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | rest | kept.flags;
+            call(request, None, all)?;
         }
     } else if !only_propagation {
         match request.kind.as_deref().filter(|kind| *kind != "auto") {

@@ -35,6 +35,20 @@ pub fn read() -> Result<Vec<Mount>, Failure> {
     Ok(parse(&text))
 }
 
+/// The options of the mount at a path, which a remount keeps unless it is told otherwise; nothing where
+/// they cannot be read.
+pub fn options_at(target: &std::path::Path) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    let Ok(target) = target.canonicalize() else {
+        return Vec::new();
+    };
+    let is_there = |mount: &Mount| mount.target == target.as_os_str().as_bytes();
+    let found = read()
+        .ok()
+        .and_then(|all| all.into_iter().rev().find(is_there));
+    found.map(|mount| mount.options).unwrap_or_default()
+}
+
 /// Reads a mountinfo; a line that is not as it should be is skipped.
 pub fn parse(text: &[u8]) -> Vec<Mount> {
     text.split(|&b| b == b'\n').filter_map(parse_line).collect()

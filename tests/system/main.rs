@@ -1,0 +1,12 @@
+//! The commands on mounts, modules, files and processes, run as programs: in mount namespaces of their
+//! own, and beside coreutils, util-linux, kmod and procps where those say the same.
+//!
+//! They need root; `INITSH_SKIP_NET=1`, which stands for namespaces, skips those that do.
+
+mod files;
+mod kernel;
+mod modules;
+mod mounts;
+mod processes;
+mod support;
+mod waiting;
