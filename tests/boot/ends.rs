@@ -42,7 +42,7 @@ fn a_guest_that_does_not_end_is_124() {
     let Some(setup) = with_script("echo still here\nsleep 1000\n") else {
         return;
     };
-    let mut guest = setup.option("--timeout", "15").start();
+    let mut guest = setup.option("--timeout", "30").start();
     guest.wait_for("still here");
     assert_eq!(guest.end(), 124);
 }

@@ -293,10 +293,9 @@ fn rapid_commit_takes_two_messages() {
     let Some(lab) = Lab::new() else { return };
     let server = lab.dnsmasq(&["--dhcp-rapid-commit"]);
     lab.bound(&["--once"]);
-    assert_eq!(
-        (server.count("DHCPDISCOVER"), server.count("DHCPREQUEST")),
-        (1, 0)
-    );
+    // A busy machine may answer the second DISCOVER; the exchange of four always has a REQUEST.
+    assert!(server.count("DHCPDISCOVER") >= 1);
+    assert_eq!(server.count("DHCPREQUEST"), 0);
 }
 
 #[test]
