@@ -173,7 +173,9 @@ fn of_unknown_kind(request: &Request, flags: MsFlags) -> Result<(), Failure> {
     {
         return of_kind(request, kind.as_ref(), flags);
     }
-    let meta = std::fs::metadata(source).doing(|| what(request, None))?;
+    let meta = std::fs::metadata(source)
+        .doing(|| what(request, None))
+        .map_err(|failure| failure.with_hint(format!("there is no {}", source.display())))?;
     if !meta.file_type().is_block_device() {
         let failure = Failure::errno(what(request, None), Errno::ENOTBLK);
         return Err(failure.with_hint(if meta.is_dir() {
@@ -232,6 +234,9 @@ fn explain(request: &Request, kind: &OsStr, failure: Failure) -> Failure {
         }
         Some(Errno::ENOENT | Errno::EINVAL) if kind == "9p" || kind == "virtiofs" => {
             tags(request, &kind)
+        }
+        Some(Errno::ENOENT) if !Path::new(&request.source).exists() => {
+            format!("there is no {}", request.source.to_string_lossy())
         }
         Some(Errno::EPERM) => "that needs root (CAP_SYS_ADMIN)".into(),
         Some(Errno::EBUSY) => "it is mounted already, or in use".into(),
