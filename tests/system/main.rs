@@ -3,6 +3,8 @@
 //!
 //! They need root; `INITSH_SKIP_NET=1`, which stands for namespaces, skips those that do.
 
+#![allow(clippy::expect_used, clippy::print_stderr)] // in what the tests share, as in the tests
+
 mod files;
 mod kernel;
 mod modules;

@@ -3,11 +3,13 @@
 //! until nothing is new. Invariant: at most [`ROUNDS`] rounds; no module is tried twice.
 
 use std::collections::BTreeSet;
-use std::os::fd::OwnedFd;
+use std::ffi::CString;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use nix::fcntl::{OFlag, open, openat};
+use nix::dir::Dir;
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::Mode;
 use nix::unistd::read;
 
@@ -38,12 +40,13 @@ pub enum Event<'a> {
 /// Loads what the devices below `sys` (`/sys`) ask for; only tells it where `dry`.
 pub fn run(index: &Index<'_>, sys: &Path, dry: bool, tell: &mut dyn FnMut(Event<'_>)) {
     let mut planner = Planner::new(index);
-    let mut seen = BTreeSet::new();
+    let mut devices = Devices::default();
+    let mut asked = BTreeSet::new();
     for _ in 0..ROUNDS {
-        let mut fresh = modaliases(sys);
-        fresh.retain(|modalias| !seen.contains(modalias));
+        let mut fresh = devices.fresh(sys);
+        fresh.retain(|modalias| !asked.contains(modalias));
         let loaded = round(index, &fresh, &mut planner, dry, tell);
-        seen.extend(fresh);
+        asked.extend(fresh);
         if !loaded || dry {
             break;
         }
@@ -96,42 +99,68 @@ fn round(
     any
 }
 
-/// The modaliases of all devices, sorted, each once. Every device on a bus is listed below `bus/`, which
-/// costs a hundred files where a walk of `devices/` opens a thousand directories; processors, firmware
-/// and input devices have none and are asked by name.
-pub fn modaliases(sys: &Path) -> Vec<Vec<u8>> {
-    let mut all = Vec::new();
-    for bus in names_in(&sys.join("bus")) {
-        devices(&sys.join("bus").join(bus).join("devices"), &mut all);
-    }
-    for other in ["class/input", "class/dmi", "devices/system"] {
-        devices(&sys.join(other), &mut all);
-    }
-    all.sort_unstable();
-    all.dedup();
-    all
+/// The devices that were looked at, so that each file is read once.
+#[derive(Default)]
+pub struct Devices {
+    seen: BTreeSet<Vec<u8>>,
 }
 
-fn names_in(directory: &Path) -> Vec<std::ffi::OsString> {
-    let Ok(entries) = std::fs::read_dir(directory) else {
-        return Vec::new();
-    };
-    entries.flatten().map(|entry| entry.file_name()).collect()
+impl Devices {
+    /// The modaliases of the devices below `sys` that have come since the last call, sorted, each once.
+    ///
+    /// Every device on a bus is listed below `bus/`, which costs a hundred files where a walk of
+    /// `devices/` opens a thousand directories; processors, firmware and input devices have none and are
+    /// asked by name.
+    pub fn fresh(&mut self, sys: &Path) -> Vec<Vec<u8>> {
+        let mut found = Vec::new();
+        let Some(sys) = open_directory(&AT_FDCWD, sys.as_os_str().as_bytes()) else {
+            return found;
+        };
+        let mut groups: Vec<Vec<u8>> = ["class/input", "class/dmi", "devices/system"]
+            .map(|group| group.as_bytes().to_vec())
+            .into();
+        if let Some(mut buses) = open_directory(&sys, b"bus") {
+            for bus in names_in(&mut buses) {
+                groups.push([b"bus/", bus.to_bytes(), b"/devices"].concat());
+            }
+        }
+        for group in groups {
+            self.of_group(&sys, &group, &mut found);
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    fn of_group(&mut self, sys: &Dir, group: &[u8], found: &mut Vec<Vec<u8>>) {
+        let Some(mut directory) = open_directory(sys, group) else {
+            return;
+        };
+        for device in names_in(&mut directory) {
+            let path = [group, b"/", device.to_bytes()].concat();
+            if self.seen.insert(path) {
+                let file = [device.to_bytes(), b"/modalias"].concat();
+                found.extend(line_of(&directory, &file));
+            }
+        }
+    }
 }
 
-fn devices(directory: &Path, all: &mut Vec<Vec<u8>>) {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let Ok(base) = open(directory, flags, Mode::empty()) else {
-        return;
-    };
-    for name in names_in(directory) {
-        let path = [name.as_bytes(), b"/modalias"].concat();
-        all.extend(line_of(&base, &path));
-    }
+fn open_directory(base: &impl AsFd, path: &[u8]) -> Option<Dir> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    Dir::openat(base, path, flags, Mode::empty()).ok()
+}
+
+fn names_in(directory: &mut Dir) -> Vec<CString> {
+    let names = directory.iter().map_while(Result::ok);
+    let names = names.map(|entry| entry.file_name().to_owned());
+    names
+        .filter(|name| !name.to_bytes().starts_with(b"."))
+        .collect()
 }
 
 /// The first line of a small file; `None` where there is none.
-fn line_of(base: &OwnedFd, path: &[u8]) -> Option<Vec<u8>> {
+fn line_of(base: &impl AsFd, path: &[u8]) -> Option<Vec<u8>> {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let file = openat(base, path, flags, Mode::empty()).ok()?;
     // sysfs files have a page at most.
@@ -172,7 +201,9 @@ mod tests {
     #[test]
     fn asks_all_devices() {
         let root = fixture("modalias");
-        let found = modaliases(&root);
+        let mut devices = Devices::default();
+        let found = devices.fresh(&root);
+        assert!(devices.fresh(&root).is_empty());
         std::fs::remove_dir_all(&root).unwrap();
         let found: Vec<_> = found.iter().map(|m| String::from_utf8_lossy(m)).collect();
         assert_eq!(
@@ -193,7 +224,7 @@ mod tests {
         walk(Path::new("/sys/devices"), &mut walked);
         walked.sort();
         walked.dedup();
-        assert_eq!(modaliases(Path::new("/sys")), walked);
+        assert_eq!(Devices::default().fresh(Path::new("/sys")), walked);
     }
 
     fn walk(directory: &Path, all: &mut Vec<Vec<u8>>) {

@@ -73,7 +73,7 @@ fn make_read_only(place: &OsStr) -> Result<(), Failure> {
 fn users(place: &OsStr) -> String {
     let users = processes::users_of(Path::new(place));
     if users.is_empty() {
-        return "another mount stands on it, or the kernel itself uses it".into();
+        return "another mount stands on it, or a socket is bound on it".into();
     }
     let listed: Vec<_> = users
         .iter()
