@@ -6,10 +6,13 @@
 #![cfg_attr(not(test), no_main)]
 
 /// Called by the C start code.
+///
+/// # Safety
+/// As C's `main`: `argv` has `argc` strings.
 #[cfg(not(test))]
 #[allow(unsafe_code)] // the symbol's name; everything else unsafe is in `sys`
 #[unsafe(no_mangle)]
-pub extern "C" fn main(argc: libc::c_int, argv: *const *const libc::c_char) -> libc::c_int {
+pub unsafe extern "C" fn main(argc: libc::c_int, argv: *const *const libc::c_char) -> libc::c_int {
     // SAFETY: these are the arguments of C's `main`.
     let args = unsafe { initsh::sys::entry::arguments(argc, argv) };
     libc::c_int::from(initsh::role::start(args))
