@@ -5,6 +5,8 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
+use crate::system::mounts::table;
+
 /// File systems without anything to lose.
 const IN_MEMORY: &[&[u8]] = &[
     b"autofs",
@@ -33,67 +35,23 @@ const IN_MEMORY: &[&[u8]] = &[
     b"tracefs",
 ];
 
-#[derive(Debug)]
-struct Mount {
-    id: u32,
-    parent: u32,
-    target: Vec<u8>,
-    keeps_data: bool,
-}
-
 /// The mount points to unmount, in this order; what is busy is to be made read-only.
 pub fn to_unmount(mountinfo: &[u8]) -> Vec<OsString> {
-    let mounts: Vec<_> = mountinfo.split(|&b| b == b'\n').filter_map(parse).collect();
     let mut kept: Vec<u32> = Vec::new();
     let mut order = Vec::new();
     // A mount stands after the one that it is mounted on.
-    for mount in &mounts {
+    for mount in table::parse(mountinfo) {
         let root = mount.target == b"/";
-        if mount.keeps_data || kept.contains(&mount.parent) {
+        if !IN_MEMORY.contains(&&mount.kind[..]) || kept.contains(&mount.parent) {
             // What is mounted on the root need not go for the root to become read-only.
             if !root {
                 kept.push(mount.id);
             }
-            order.push(OsString::from_vec(mount.target.clone()));
+            order.push(OsString::from_vec(mount.target));
         }
     }
     order.reverse();
     order
-}
-
-fn parse(line: &[u8]) -> Option<Mount> {
-    let mut fields = line.split(|&b| b == b' ');
-    let id = number(fields.next()?)?;
-    let parent = number(fields.next()?)?;
-    let target = unescape(fields.nth(2)?);
-    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-    Some(Mount {
-        id,
-        parent,
-        target,
-        keeps_data: !IN_MEMORY.contains(&kind),
-    })
-}
-
-fn number(field: &[u8]) -> Option<u32> {
-    std::str::from_utf8(field).ok()?.parse().ok()
-}
-
-/// `\040` and the like: a blank, a tab, a newline, a backslash in octal.
-fn unescape(field: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        match (byte, after) {
-            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..]) => {
-                text.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
-                rest = &after[3..];
-            }
-            _ => text.push(byte),
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -140,7 +98,5 @@ mod tests {
     #[test]
     fn nonsense_is_passed_over() {
         assert!(order("\n1\n1 2\n1 2 3 / /x rw\nx 1 0:1 / /y rw - ext4 a rw\n").is_empty());
-        assert_eq!(unescape(b"a\\04"), b"a\\04");
-        assert_eq!(unescape(b"\\777"), b"\\777");
     }
 }
