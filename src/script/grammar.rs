@@ -300,7 +300,9 @@ impl Parser<'_> {
         if assignments.is_empty() && words.is_empty() && redirects.is_empty() {
             return self.unexpected("a command");
         }
+        assignments.shrink_to_fit();
         words.shrink_to_fit();
+        redirects.shrink_to_fit();
         let span = self.span_from(start);
         Ok(Command {
             kind: Kind::Simple { assignments, words },

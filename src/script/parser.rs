@@ -123,6 +123,7 @@ impl<'a> Parser<'a> {
                 break;
             }
         }
+        items.shrink_to_fit();
         Ok(List { items })
     }
 

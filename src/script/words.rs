@@ -61,6 +61,17 @@ impl Parts {
             _ => self.0.push(Part::Quoted(bytes.to_vec())),
         }
     }
+
+    /// Without room for more: a script is mostly words, and stays in memory.
+    fn finish(mut self) -> Vec<Part> {
+        for part in &mut self.0 {
+            if let Part::Literal(text) | Part::Quoted(text) = part {
+                text.shrink_to_fit();
+            }
+        }
+        self.0.shrink_to_fit();
+        self.0
+    }
 }
 
 /// Whether a variable's name may begin with this byte.
@@ -111,7 +122,7 @@ impl Parser<'_> {
             }
             self.part(mode, byte, &mut parts)?;
         }
-        Ok(parts.0)
+        Ok(parts.finish())
     }
 
     fn part(&mut self, mode: Mode, byte: u8, parts: &mut Parts) -> Result<(), SyntaxError> {
