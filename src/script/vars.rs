@@ -140,12 +140,12 @@ impl Vars {
     }
 
     fn entry(&mut self, name: &str) -> Result<&mut Variable, Failure> {
-        if !is_name(name) {
-            return Err(Failure::usage(format!(
-                "'{name}' is not a variable's name (letters, digits and _)"
-            )));
-        }
         if !self.all.contains_key(name) {
+            if !is_name(name) {
+                return Err(Failure::usage(format!(
+                    "'{name}' is not a variable's name (letters, digits and _)"
+                )));
+            }
             self.all.insert(name.to_owned(), Variable::default());
         }
         // Inserted above.
@@ -240,14 +240,17 @@ pub fn split_assignment(word: &OsStr) -> Result<(String, Option<Vec<u8>>), Failu
 
 /// A word in single quotes, so that it reads back as itself; as dash writes it.
 pub fn single_quoted(text: &[u8]) -> Vec<u8> {
-    let mut quoted = vec![b'\''];
-    for &byte in text {
-        match byte {
-            b'\'' => quoted.extend_from_slice(b"'\"'\"'"),
-            _ => quoted.push(byte),
+    let mut quoted = Vec::with_capacity(text.len() + 2);
+    let mut rest = text;
+    while !rest.is_empty() || quoted.is_empty() {
+        let plain = rest.iter().take_while(|&&b| b != b'\'').count();
+        let quotes = rest[plain..].iter().take_while(|&&b| b == b'\'').count();
+        quoted.extend([b"'", &rest[..plain], b"'"].concat());
+        if quotes > 0 {
+            quoted.extend([b"\"", &rest[plain..plain + quotes], b"\""].concat());
         }
+        rest = &rest[plain + quotes..];
     }
-    quoted.push(b'\'');
     quoted
 }
 
@@ -320,6 +323,13 @@ mod tests {
 
     #[test]
     fn quoted_as_dash_does() {
-        assert_eq!(single_quoted(b"a'b"), b"'a'\"'\"'b'");
+        for (text, quoted) in [
+            ("", "''"),
+            ("a'b", r#"'a'"'"'b'"#),
+            ("'q'", r#"''"'"'q'"'""#),
+            ("a''", r#"'a'"''""#),
+        ] {
+            assert_eq!(single_quoted(text.as_bytes()), quoted.as_bytes());
+        }
     }
 }
