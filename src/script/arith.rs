@@ -9,7 +9,7 @@ use super::words::{begins_name, in_name};
 /// The variables that an expression reads and assigns.
 pub trait Variables {
     /// The value of a variable; `None` where it is unset (counts as 0).
-    fn get(&mut self, name: &str) -> Option<Vec<u8>>;
+    fn get(&self, name: &str) -> Option<&[u8]>;
 
     /// Assigns a variable.
     ///
@@ -77,7 +77,7 @@ fn error<T>(message: impl Into<String>) -> Outcome<T> {
     })
 }
 
-impl Evaluator<'_> {
+impl<'a> Evaluator<'a> {
     fn peek(&mut self) -> Option<u8> {
         let rest = &self.text[self.at..];
         let blank = |b: &&u8| matches!(**b, b' ' | b'\t' | b'\n' | b'\r');
@@ -87,12 +87,11 @@ impl Evaluator<'_> {
 
     /// The operator that stands here.
     fn operator(&mut self) -> Option<&'static str> {
-        self.peek()?;
+        let first = self.peek().filter(u8::is_ascii_punctuation)?;
         let rest = &self.text[self.at..];
-        OPERATORS
-            .iter()
-            .copied()
-            .find(|operator| rest.starts_with(operator.as_bytes()))
+        let mut operators = OPERATORS.iter().copied().map(str::as_bytes);
+        let found = operators.position(|o| o[0] == first && rest.starts_with(o))?;
+        Some(OPERATORS[found])
     }
 
     fn eat(&mut self, operator: &str) -> bool {
@@ -130,7 +129,7 @@ impl Evaluator<'_> {
         let value = match self.assigned() {
             Some((name, operator)) => {
                 let right = self.assignment(live)?;
-                self.assign(&name, operator, right, live)?
+                self.assign(name, operator, right, live)?
             }
             None => {
                 self.at = back;
@@ -142,7 +141,7 @@ impl Evaluator<'_> {
     }
 
     /// A name and an assignment operator, without its `=`.
-    fn assigned(&mut self) -> Option<(String, &'static str)> {
+    fn assigned(&mut self) -> Option<(&'a str, &'static str)> {
         let name = self.name()?;
         let operator = self.operator()?;
         let base = operator.strip_suffix('=')?;
@@ -230,7 +229,7 @@ impl Evaluator<'_> {
             return Ok(value);
         }
         if let Some(name) = self.name() {
-            return self.variable(&name);
+            return self.variable(name);
         }
         let (size, length) = number(&self.text[self.at..]);
         if length == 0 {
@@ -240,12 +239,14 @@ impl Evaluator<'_> {
         Ok(0i64.saturating_add_unsigned(size))
     }
 
-    fn name(&mut self) -> Option<String> {
+    fn name(&mut self) -> Option<&'a str> {
         self.peek().filter(|&byte| begins_name(byte))?;
-        let rest = &self.text[self.at..];
+        let text = self.text;
+        let rest = &text[self.at..];
         let length = rest.iter().take_while(|&&b| in_name(b)).count();
         self.at += length;
-        Some(String::from_utf8_lossy(&rest[..length]).into_owned())
+        // Names are ASCII.
+        str::from_utf8(&rest[..length]).ok()
     }
 
     /// The number that a variable holds; nothing, or only blanks, count as 0.
@@ -259,7 +260,7 @@ impl Evaluator<'_> {
         };
         let (size, length) = number(digits);
         if length < digits.len() || (length == 0 && !text.is_empty()) {
-            let value = String::from_utf8_lossy(&value).into_owned();
+            let value = String::from_utf8_lossy(value);
             return error(format!("arithmetic: {name} is not a number: '{value}'"));
         }
         Ok(if negative {
@@ -328,8 +329,8 @@ mod tests {
     struct Table(BTreeMap<String, Vec<u8>>);
 
     impl Variables for Table {
-        fn get(&mut self, name: &str) -> Option<Vec<u8>> {
-            self.0.get(name).cloned()
+        fn get(&self, name: &str) -> Option<&[u8]> {
+            self.0.get(name).map(Vec::as_slice)
         }
 
         fn set(&mut self, name: &str, value: i64) -> Result<(), String> {

@@ -54,19 +54,20 @@ pub fn words(shell: &mut Shell, words: &[Word]) -> Result<Vec<Vec<u8>>, Error> {
 pub fn fields_of(shell: &mut Shell, word: &Word, to: &mut Vec<Vec<u8>>) -> Result<(), Error> {
     // Most words are plain text.
     if let [Part::Literal(text)] = word.parts.as_slice()
-        && !text.iter().any(|b| glob::SPECIAL.contains(b))
+        && !glob::is_pattern(text.iter().copied())
     {
         to.push(text.clone());
         return Ok(());
     }
-    let mut fields = Fields::splitting(shell.vars.ifs());
+    let mut fields = Fields::splitting();
     expand(shell, &mut fields, &word.parts, Style::Plain)?;
     for field in fields.finish() {
-        if shell.options.has(Flag::NoGlob) || !glob::is_pattern(&field) {
+        let bare = field.iter().filter(|(_, quoted)| !quoted);
+        if shell.options.has(Flag::NoGlob) || !glob::is_pattern(bare.map(|&(byte, _)| byte)) {
             to.push(unquoted(&field));
             continue;
         }
-        let matches = glob::expand(&field);
+        let matches = glob::expand(&field).map_err(|failure| Error::new(word.span, failure))?;
         if matches.is_empty() {
             to.push(unquoted(&field));
         } else {
@@ -78,10 +79,18 @@ pub fn fields_of(shell: &mut Shell, word: &Word, to: &mut Vec<Vec<u8>>) -> Resul
 
 /// The value of a word that is not split: an assignment's, a redirection's, a here-document's.
 pub fn text(shell: &mut Shell, word: &Word) -> Result<Vec<u8>, Error> {
-    if let [Part::Literal(text) | Part::Quoted(text)] = word.parts.as_slice() {
-        return Ok(text.clone());
+    match plain(word) {
+        Some(text) => Ok(text.to_vec()),
+        None => joined(shell, word, Style::Plain).map(|field| unquoted(&field)),
     }
-    joined(shell, word, Style::Plain).map(|field| unquoted(&field))
+}
+
+/// The text of a word in which nothing is expanded.
+fn plain(word: &Word) -> Option<&[u8]> {
+    match word.parts.as_slice() {
+        [Part::Literal(text) | Part::Quoted(text)] => Some(text),
+        _ => None,
+    }
 }
 
 /// The word as a pattern: what is quoted in it stands for itself.
@@ -90,9 +99,9 @@ pub fn pattern(shell: &mut Shell, word: &Word) -> Result<Pattern, Error> {
 }
 
 fn joined(shell: &mut Shell, word: &Word, style: Style) -> Result<Field, Error> {
-    let mut fields = Fields::joining(shell.vars.ifs());
+    let mut fields = Fields::joining();
     expand(shell, &mut fields, &word.parts, style)?;
-    Ok(fields.finish().pop().unwrap_or_default())
+    Ok(fields.joined())
 }
 
 fn unquoted(field: &[(u8, bool)]) -> Vec<u8> {
@@ -115,8 +124,7 @@ fn expand(shell: &mut Shell, to: &mut Fields, parts: &[Part], style: Style) -> R
         match part {
             Part::Literal(text) => match style {
                 Style::Plain => to.literal(text),
-                Style::Nested => to.expanded(text),
-                Style::Quoted => to.quoted(text),
+                Style::Nested | Style::Quoted => emit(shell, to, text, style),
             },
             Part::Quoted(text) => to.quoted(text),
             Part::Double(parts) if parts.is_empty() => to.quoted(b""),
@@ -127,21 +135,22 @@ fn expand(shell: &mut Shell, to: &mut Fields, parts: &[Part], style: Style) -> R
                 let text = shell
                     .capture(list)
                     .map_err(|failure| Error::new(*span, failure))?;
-                emit(to, &text, style);
+                emit(shell, to, &text, style);
             }
             Part::Arithmetic(word) => {
                 let value = arithmetic(shell, word)?.to_string();
-                emit(to, value.as_bytes(), style);
+                emit(shell, to, value.as_bytes(), style);
             }
         }
     }
     Ok(())
 }
 
-fn emit(to: &mut Fields, text: &[u8], style: Style) {
+fn emit(shell: &Shell, to: &mut Fields, text: &[u8], style: Style) {
     match style {
         Style::Quoted => to.quoted(text),
-        Style::Plain | Style::Nested => to.expanded(text),
+        _ if to.splits() => to.expanded(text, shell.vars.ifs()),
+        Style::Plain | Style::Nested => to.literal(text),
     }
 }
 
@@ -187,14 +196,14 @@ fn expand_parameter(
             expand_default(shell, to, word, inner)
         }
         Operation::Alternative { .. } => {
-            emit(to, b"", style);
+            emit(shell, to, b"", style);
             Ok(())
         }
         Operation::Assign { colon, word } if !present(*colon) => {
             let field = joined(shell, word, inner)?;
             let text = unquoted(&field);
             assign(shell, parameter, text.clone())?;
-            emit(to, &text, style);
+            emit(shell, to, &text, style);
             Ok(())
         }
         Operation::Require { colon, word } if !present(*colon) => {
@@ -209,7 +218,7 @@ fn expand_parameter(
                     0
                 }
             };
-            emit(to, length.to_string().as_bytes(), style);
+            emit(shell, to, length.to_string().as_bytes(), style);
             Ok(())
         }
         Operation::TrimStart { longest, pattern } => trim(
@@ -249,26 +258,28 @@ fn expand_default(
     style: Style,
 ) -> Result<(), Error> {
     if word.parts.is_empty() {
-        emit(to, b"", style);
+        emit(shell, to, b"", style);
     }
     expand(shell, to, &word.parts, style)
 }
 
 fn emit_value(shell: &Shell, to: &mut Fields, value: &Value, style: Style) {
     match value {
-        Value::Unset => emit(to, b"", style),
-        Value::Text(text) => emit(to, text, style),
+        Value::Unset => emit(shell, to, b"", style),
+        Value::Text(text) => emit(shell, to, text, style),
         Value::List { at } => {
-            let joined = style == Style::Quoted && !at;
+            let star = style == Style::Quoted && !at;
+            // As in dash, where nothing is split `$@` is joined as "$*" is.
+            let joined = star || !to.splits();
             for (index, parameter) in shell.vars.positional.iter().enumerate() {
                 match index {
                     0 => {}
-                    _ if joined => to.separator(true),
+                    _ if joined => to.quoted(shell.vars.ifs().get(..1).unwrap_or_default()),
                     _ => to.boundary(),
                 }
-                emit(to, parameter, style);
+                emit(shell, to, parameter, style);
             }
-            if joined && shell.vars.positional.is_empty() {
+            if star && shell.vars.positional.is_empty() {
                 to.quoted(b"");
             }
         }
@@ -346,9 +357,11 @@ fn trim(
     style: Style,
 ) -> Result<(), Error> {
     let text = match value {
+        // As in dash: the pattern is not looked at.
         Value::Unset => {
             refuse_unset(shell, parameter)?;
-            Vec::new()
+            emit(shell, to, b"", style);
+            return Ok(());
         }
         Value::Text(text) => text,
         Value::List { .. } => shell.vars.positional.join(&b' '),
@@ -361,7 +374,7 @@ fn trim(
         let cut = pattern.suffix(&text, longest).unwrap_or(text.len());
         text.get(..cut)
     };
-    emit(to, kept.unwrap_or_default(), style);
+    emit(shell, to, kept.unwrap_or_default(), style);
     Ok(())
 }
 
@@ -369,8 +382,8 @@ fn trim(
 struct Numbers<'a>(&'a mut Shell);
 
 impl arith::Variables for Numbers<'_> {
-    fn get(&mut self, name: &str) -> Option<Vec<u8>> {
-        self.0.vars.get(name).map(<[u8]>::to_vec)
+    fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.vars.get(name)
     }
 
     fn set(&mut self, name: &str, value: i64) -> Result<(), String> {
@@ -380,8 +393,15 @@ impl arith::Variables for Numbers<'_> {
 }
 
 fn arithmetic(shell: &mut Shell, word: &Word) -> Result<i64, Error> {
-    let text = unquoted(&joined(shell, word, Style::Quoted)?);
-    arith::evaluate(&text, &mut Numbers(shell))
+    let expanded;
+    let text = match plain(word) {
+        Some(text) => text,
+        None => {
+            expanded = unquoted(&joined(shell, word, Style::Quoted)?);
+            &expanded
+        }
+    };
+    arith::evaluate(text, &mut Numbers(shell))
         .map_err(|error| Error::new(word.span, Failure::usage(error.message)))
 }
 

@@ -5,11 +5,10 @@
 pub type Field = Vec<(u8, bool)>;
 
 /// Collects the fields of a word.
+#[derive(Default)]
 pub struct Fields {
-    /// `None`: everything is joined into one field.
-    separators: Option<Vec<u8>>,
-    /// What stands between the parameters of `"$*"`; `None`: nothing.
-    join: Option<u8>,
+    /// Otherwise everything is joined into one field.
+    splits: bool,
     done: Vec<Field>,
     current: Option<Field>,
     /// Whitespace ended the last field: a separator right after it ends no further one.
@@ -17,23 +16,22 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Splits at these separators, the value of `IFS`.
-    pub fn splitting(ifs: &[u8]) -> Self {
+    /// Splits what is expanded.
+    pub fn splitting() -> Self {
         Self {
-            separators: Some(ifs.to_vec()),
-            ..Self::joining(ifs)
+            splits: true,
+            ..Self::default()
         }
     }
 
     /// Splits nowhere.
-    pub fn joining(ifs: &[u8]) -> Self {
-        Self {
-            separators: None,
-            join: ifs.first().copied(),
-            done: Vec::new(),
-            current: None,
-            after_space: false,
-        }
+    pub fn joining() -> Self {
+        Self::default()
+    }
+
+    /// Whether it asks for `IFS`: most words do not.
+    pub fn splits(&self) -> bool {
+        self.splits
     }
 
     /// Text of the script itself: not split, may be a pattern.
@@ -48,11 +46,8 @@ impl Fields {
         self.push(text, true);
     }
 
-    /// What an unquoted expansion yields.
-    pub fn expanded(&mut self, text: &[u8]) {
-        let Some(separators) = self.separators.take() else {
-            return self.literal(text);
-        };
+    /// What an unquoted expansion yields, to be split at these separators.
+    pub fn expanded(&mut self, text: &[u8], separators: &[u8]) {
         let mut rest = text;
         while let Some(at) = rest.iter().position(|b| separators.contains(b)) {
             self.literal(&rest[..at]);
@@ -60,23 +55,17 @@ impl Fields {
             rest = &rest[at + 1..];
         }
         self.literal(rest);
-        self.separators = Some(separators);
     }
 
-    /// Between two parameters of `$@` or unquoted `$*`: a new field, or (as in dash) what `"$*"` has.
+    /// Between two parameters of `$@` or unquoted `$*`: a new field.
     pub fn boundary(&mut self) {
-        if self.separators.is_none() {
-            return self.separator(true);
-        }
         self.after_space = false;
         self.done.extend(self.current.take());
     }
 
-    /// Between two parameters of `"$*"`.
-    pub fn separator(&mut self, quoted: bool) {
-        if let Some(join) = self.join {
-            self.push(&[join], quoted);
-        }
+    /// What was joined; nothing may have been split.
+    pub fn joined(self) -> Field {
+        self.current.unwrap_or_default()
     }
 
     /// All fields.
@@ -157,8 +146,8 @@ mod tests {
     use super::*;
 
     fn split(ifs: &str, text: &str) -> Vec<String> {
-        let mut fields = Fields::splitting(ifs.as_bytes());
-        fields.expanded(text.as_bytes());
+        let mut fields = Fields::splitting();
+        fields.expanded(text.as_bytes(), ifs.as_bytes());
         shown(fields)
     }
 
@@ -199,19 +188,19 @@ mod tests {
 
     #[test]
     fn quoted_text_is_one_field() {
-        let mut fields = Fields::splitting(b" ");
+        let mut fields = Fields::splitting();
         fields.literal(b"x");
         fields.quoted(b" y ");
-        fields.expanded(b"z w");
+        fields.expanded(b"z w", b" ");
         assert_eq!(shown(fields), ["x y z", "w"]);
-        let mut fields = Fields::splitting(b" ");
+        let mut fields = Fields::splitting();
         fields.quoted(b"");
         assert_eq!(shown(fields), [""]);
     }
 
     #[test]
     fn parameters_are_fields_of_their_own() {
-        let mut fields = Fields::splitting(b" ");
+        let mut fields = Fields::splitting();
         fields.literal(b"<");
         fields.quoted(b"a b");
         fields.boundary();

@@ -6,25 +6,33 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::pattern::Pattern;
+use crate::failure::Failure;
+use crate::sys::signal;
 
-/// Bytes that make unquoted text worth a look.
-pub const SPECIAL: &[u8] = b"*?[\\";
-
-/// Whether the field holds an unquoted special character.
-pub fn is_pattern(field: &[(u8, bool)]) -> bool {
-    field
-        .iter()
-        .any(|&(byte, quoted)| !quoted && matches!(byte, b'*' | b'?' | b'['))
+/// Whether unquoted text makes a word a pattern: a `[` that is never closed does not.
+pub fn is_pattern(unquoted: impl IntoIterator<Item = u8>) -> bool {
+    let mut open = false;
+    unquoted.into_iter().any(|byte| match byte {
+        b'*' | b'?' => true,
+        b']' => open,
+        _ => {
+            open |= byte == b'[';
+            false
+        }
+    })
 }
 
 /// The paths that match, sorted; none where nothing does.
-pub fn expand(field: &[(u8, bool)]) -> Vec<Vec<u8>> {
+///
+/// Errors: Ctrl-C, since a tree can be large.
+pub fn expand(field: &[(u8, bool)]) -> Result<Vec<Vec<u8>>, Failure> {
     let segments: Vec<_> = field.split(|&(byte, _)| byte == b'/').collect();
     let mut found = vec![Vec::new()];
     for (index, segment) in segments.iter().enumerate() {
         let last = index + 1 == segments.len();
         let mut next = Vec::new();
         for base in found {
+            signal::check_interrupt()?;
             step(base, segment, last, &mut next);
         }
         if !last {
@@ -33,7 +41,7 @@ pub fn expand(field: &[(u8, bool)]) -> Vec<Vec<u8>> {
         found = next;
     }
     found.sort_unstable();
-    found
+    Ok(found)
 }
 
 /// What `segment` matches in the directory `base` (empty, or ending in a slash).
@@ -76,7 +84,7 @@ mod tests {
 
     fn names(pattern: &str) -> Vec<String> {
         let field: Vec<_> = pattern.bytes().map(|byte| (byte, false)).collect();
-        let paths = expand(&field).into_iter();
+        let paths = expand(&field).unwrap().into_iter();
         paths.map(|path| String::from_utf8(path).unwrap()).collect()
     }
 

@@ -17,16 +17,6 @@ use crate::cmd::{self, Flow};
 use crate::failure::Failure;
 use crate::sys::signal;
 
-/// Built-ins whose errors end a script and whose assignments stay (POSIX XCU 2.14, and `local` as in
-/// dash). `run` is not one of them: a boot script survives a missing file.
-const SPECIAL: &[&str] = &[
-    ".", ":", "break", "continue", "eval", "exec", "exit", "export", "local", "readonly", "return",
-    "set", "shift", "trap", "unset",
-];
-
-/// Built-ins whose operands are assignments: not split.
-const DECLARING: &[&str] = &["export", "local", "readonly"];
-
 /// What a command's name stands for.
 enum Found {
     Function(Function),
@@ -80,7 +70,7 @@ impl Shell {
     fn command_fields(&mut self, words: &[Word]) -> Result<Vec<Vec<u8>>, Error> {
         let declares = matches!(
             words.first().map(|word| word.parts.as_slice()),
-            Some([Part::Literal(name)]) if DECLARING.iter().any(|d| d.as_bytes() == name)
+            Some([Part::Literal(name)]) if is_declaring(name)
         );
         if !declares {
             return expand::words(self, words);
@@ -320,8 +310,17 @@ impl Shell {
     }
 }
 
+/// Built-ins whose errors end a script and whose assignments stay (POSIX XCU 2.14, and `local` as in
+/// dash). `run` is not one of them: a boot script survives a missing file.
 pub(super) fn is_special(name: &[u8]) -> bool {
-    SPECIAL.iter().any(|special| special.as_bytes() == name)
+    let control = matches!(name, b"break" | b"continue" | b"exit" | b"return" | b"trap");
+    let runs = matches!(name, b"." | b":" | b"eval" | b"exec");
+    control || runs || is_declaring(name) || matches!(name, b"set" | b"shift" | b"unset")
+}
+
+/// Built-ins whose operands are assignments: not split.
+fn is_declaring(name: &[u8]) -> bool {
+    matches!(name, b"export" | b"local" | b"readonly")
 }
 
 /// `name=…` as an operand of `export`.

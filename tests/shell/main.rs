@@ -215,6 +215,7 @@ fn ctrl_c_stops_a_script() {
         "echo go; timeout 60 /bin/sleep 60; echo not here",
         "echo go; retry -d 60 false; echo not here",
         "echo go; /bin/sleep 5 & wait; echo not here",
+        "echo go; echo /*/*/*/*/*/*/*/*/*/*/*/*; echo not here",
     ] {
         let begin = Instant::now();
         let mut tty = Tty::start(&Start {
