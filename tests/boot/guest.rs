@@ -79,7 +79,7 @@ impl Setup {
         })
     }
 
-    /// Boots with these words on the kernel command line besides `quiet`.
+    /// Boots with these words on the kernel command line.
     pub fn append(self, words: &str) -> Self {
         self.option("--append", words)
     }
@@ -137,7 +137,7 @@ impl Setup {
         let mut command = Command::new(top().join("scripts/qemu"));
         command
             .args(&self.options)
-            .args(["--append", "quiet", "--"])
+            .arg("--")
             .args(&self.qemu)
             .arg("-qmp")
             .arg(format!("unix:{},server=on,wait=off", monitor.display()))

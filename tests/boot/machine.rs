@@ -111,3 +111,24 @@ fn ninety_six_megabytes() {
     guest.type_text("poweroff --status 14\n");
     assert_eq!(guest.end(), 14);
 }
+
+/// What the host hands over by firmware: a fw_cfg file, an SMBIOS string.
+#[test]
+fn firmware_carries_texts() {
+    let Some(setup) = Setup::new() else { return };
+    let file = setup.scratch().file("greeting,1", "hello from fw_cfg\n");
+    let mut guest = setup
+        .option("--fw-cfg", &format!("opt/initsh/greeting={file}"))
+        .option("--smbios", "one, two")
+        .append("initsh.after=shell initsh.delay=0")
+        .start();
+    guest.shell();
+    assert_eq!(
+        guest.ok("cat /sys/firmware/qemu_fw_cfg/by_name/opt/initsh/greeting/raw"),
+        "hello from fw_cfg\n"
+    );
+    let tables = "case $(cat /sys/firmware/dmi/tables/DMI) in *'one, two'*) echo there ;; esac";
+    assert_eq!(guest.ok(tables), "there\n");
+    guest.type_text("poweroff\n");
+    assert_eq!(guest.end(), 0);
+}
