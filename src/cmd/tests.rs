@@ -79,4 +79,8 @@ fn manual_is_in_step() {
         readme.contains(&docs::table()),
         "the README's command table is out of step: run 'make docs'"
     );
+    assert!(
+        readme.contains(include_str!("../boot.run")),
+        "the README's copy of src/boot.run is out of step"
+    );
 }
