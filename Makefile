@@ -44,7 +44,7 @@ initrd: build kernel
 
 run: initrd
 	@scripts/setup run
-	@scripts/qemu --append quiet $(QEMU_OPTIONS)
+	@scripts/qemu $(QEMU_OPTIONS)
 
 test:
 	@scripts/setup build kernel initrd run test
