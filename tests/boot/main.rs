@@ -14,6 +14,7 @@ mod console;
 mod ends;
 mod guest;
 mod machine;
+mod modules;
 mod old_style;
 mod start;
 mod supervision;
