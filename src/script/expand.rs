@@ -2,12 +2,12 @@
 //! removal. Invariant: what an expansion yields is never parsed again, only split and matched.
 
 use super::arith;
-use super::ast::{Name, Operation, Parameter, Part, Span, Word};
+use super::ast::{Part, Span, Word};
 use super::fields::{Field, Fields};
 use super::glob;
 use super::options::Flag;
+use super::parameter;
 use super::pattern::Pattern;
-use super::settings;
 use super::shell::Shell;
 use crate::failure::Failure;
 
@@ -32,7 +32,8 @@ impl Error {
         }
     }
 
-    fn of(span: Span, subject: &str, message: &str) -> Self {
+    /// An error about a variable or another parameter.
+    pub(super) fn of(span: Span, subject: &str, message: &str) -> Self {
         Self {
             span,
             subject: Some(subject.to_owned()),
@@ -98,19 +99,21 @@ pub fn pattern(shell: &mut Shell, word: &Word) -> Result<Pattern, Error> {
     joined(shell, word, Style::Plain).map(|field| Pattern::new(&field))
 }
 
-fn joined(shell: &mut Shell, word: &Word, style: Style) -> Result<Field, Error> {
+/// The parts in one field, with which bytes were quoted.
+pub(super) fn joined(shell: &mut Shell, word: &Word, style: Style) -> Result<Field, Error> {
     let mut fields = Fields::joining();
     expand(shell, &mut fields, &word.parts, style)?;
     Ok(fields.joined())
 }
 
-fn unquoted(field: &[(u8, bool)]) -> Vec<u8> {
+/// The bytes of a field.
+pub(super) fn unquoted(field: &[(u8, bool)]) -> Vec<u8> {
     field.iter().map(|&(byte, _)| byte).collect()
 }
 
 /// How a part's text counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Style {
+pub(super) enum Style {
     /// In a word itself: literal text is neither quoted nor split.
     Plain,
     /// In the word of `${x:-word}`: literal text is split like the rest of the expansion.
@@ -119,7 +122,13 @@ enum Style {
     Quoted,
 }
 
-fn expand(shell: &mut Shell, to: &mut Fields, parts: &[Part], style: Style) -> Result<(), Error> {
+/// Appends what the parts stand for.
+pub(super) fn expand(
+    shell: &mut Shell,
+    to: &mut Fields,
+    parts: &[Part],
+    style: Style,
+) -> Result<(), Error> {
     for part in parts {
         match part {
             Part::Literal(text) => match style {
@@ -130,7 +139,7 @@ fn expand(shell: &mut Shell, to: &mut Fields, parts: &[Part], style: Style) -> R
             Part::Double(parts) if parts.is_empty() => to.quoted(b""),
             Part::Double(parts) => expand(shell, to, parts, Style::Quoted)?,
             Part::Tilde(user) => to.quoted(&home(shell, user)),
-            Part::Parameter(parameter) => expand_parameter(shell, to, parameter, style)?,
+            Part::Parameter(parameter) => parameter::expand(shell, to, parameter, style)?,
             Part::Substitution(list, span) => {
                 let text = shell
                     .capture(list)
@@ -146,236 +155,13 @@ fn expand(shell: &mut Shell, to: &mut Fields, parts: &[Part], style: Style) -> R
     Ok(())
 }
 
-fn emit(shell: &Shell, to: &mut Fields, text: &[u8], style: Style) {
+/// Appends what an expansion yields.
+pub(super) fn emit(shell: &Shell, to: &mut Fields, text: &[u8], style: Style) {
     match style {
         Style::Quoted => to.quoted(text),
         _ if to.splits() => to.expanded(text, shell.vars.ifs()),
         Style::Plain | Style::Nested => to.literal(text),
     }
-}
-
-/// What a parameter stands for before its operation.
-enum Value {
-    Unset,
-    Text(Vec<u8>),
-    /// The positional parameters: `$@`, or `$*`.
-    List {
-        at: bool,
-    },
-}
-
-fn expand_parameter(
-    shell: &mut Shell,
-    to: &mut Fields,
-    parameter: &Parameter,
-    style: Style,
-) -> Result<(), Error> {
-    let value = value_of(shell, &parameter.name);
-    let empty = match &value {
-        Value::Unset => true,
-        Value::Text(text) => text.is_empty(),
-        Value::List { .. } => shell.vars.positional.iter().all(Vec::is_empty),
-    };
-    let set = match &value {
-        Value::Unset => false,
-        Value::Text(_) => true,
-        // As in dash: they are set, if to nothing.
-        Value::List { .. } => true,
-    };
-    let present = |colon: bool| set && !(colon && empty);
-    let inner = if style == Style::Quoted {
-        Style::Quoted
-    } else {
-        Style::Nested
-    };
-    match &parameter.operation {
-        Operation::Default { colon, word } if !present(*colon) => {
-            expand_default(shell, to, word, inner)
-        }
-        Operation::Alternative { colon, word } if present(*colon) => {
-            expand_default(shell, to, word, inner)
-        }
-        Operation::Alternative { .. } => {
-            emit(shell, to, b"", style);
-            Ok(())
-        }
-        Operation::Assign { colon, word } if !present(*colon) => {
-            let field = joined(shell, word, inner)?;
-            let text = unquoted(&field);
-            assign(shell, parameter, text.clone())?;
-            emit(shell, to, &text, style);
-            Ok(())
-        }
-        Operation::Require { colon, word } if !present(*colon) => {
-            Err(required(shell, parameter, *colon, word)?)
-        }
-        Operation::Length => {
-            let length = match (&value, set) {
-                (Value::List { .. }, _) => shell.vars.positional.len(),
-                (Value::Text(text), _) => text.len(),
-                (Value::Unset, _) => {
-                    refuse_unset(shell, parameter)?;
-                    0
-                }
-            };
-            emit(shell, to, length.to_string().as_bytes(), style);
-            Ok(())
-        }
-        Operation::TrimStart { longest, pattern } => trim(
-            shell,
-            to,
-            parameter,
-            value,
-            (pattern, true, *longest),
-            style,
-        ),
-        Operation::TrimEnd { longest, pattern } => trim(
-            shell,
-            to,
-            parameter,
-            value,
-            (pattern, false, *longest),
-            style,
-        ),
-        Operation::Value
-        | Operation::Default { .. }
-        | Operation::Assign { .. }
-        | Operation::Require { .. } => {
-            if matches!(value, Value::Unset) {
-                refuse_unset(shell, parameter)?;
-            }
-            emit_value(shell, to, &value, style);
-            Ok(())
-        }
-    }
-}
-
-/// The word of `${x:-word}`; in quotes it counts as there even where it is empty.
-fn expand_default(
-    shell: &mut Shell,
-    to: &mut Fields,
-    word: &Word,
-    style: Style,
-) -> Result<(), Error> {
-    if word.parts.is_empty() {
-        emit(shell, to, b"", style);
-    }
-    expand(shell, to, &word.parts, style)
-}
-
-fn emit_value(shell: &Shell, to: &mut Fields, value: &Value, style: Style) {
-    match value {
-        Value::Unset => emit(shell, to, b"", style),
-        Value::Text(text) => emit(shell, to, text, style),
-        Value::List { at } => {
-            let star = style == Style::Quoted && !at;
-            // As in dash, where nothing is split `$@` is joined as "$*" is.
-            let joined = star || !to.splits();
-            for (index, parameter) in shell.vars.positional.iter().enumerate() {
-                match index {
-                    0 => {}
-                    _ if joined => to.quoted(shell.vars.ifs().get(..1).unwrap_or_default()),
-                    _ => to.boundary(),
-                }
-                emit(shell, to, parameter, style);
-            }
-            if star && shell.vars.positional.is_empty() {
-                to.quoted(b"");
-            }
-        }
-    }
-}
-
-fn value_of(shell: &Shell, name: &Name) -> Value {
-    let text = match name {
-        Name::Variable(name) => shell.vars.get(name).map(<[u8]>::to_vec),
-        Name::Position(index) => shell.vars.position(*index).map(<[u8]>::to_vec),
-        Name::Setting(name) => settings::get(name),
-        Name::Special(b'@') => return Value::List { at: true },
-        Name::Special(b'*') => return Value::List { at: false },
-        Name::Special(b'#') => Some(shell.vars.positional.len().to_string().into_bytes()),
-        Name::Special(b'?') => Some(shell.last_status().to_string().into_bytes()),
-        Name::Special(b'$') => Some(shell.pid.to_string().into_bytes()),
-        Name::Special(b'!') => shell
-            .jobs
-            .last_background()
-            .map(|pid| pid.to_string().into_bytes()),
-        Name::Special(_) => Some(shell.options.letters().into_bytes()),
-    };
-    text.map_or(Value::Unset, Value::Text)
-}
-
-/// The name as the script spells it.
-fn spelled(name: &Name) -> String {
-    match name {
-        Name::Variable(name) | Name::Setting(name) => name.clone(),
-        Name::Position(index) => index.to_string(),
-        Name::Special(byte) => char::from(*byte).to_string(),
-    }
-}
-
-fn refuse_unset(shell: &Shell, parameter: &Parameter) -> Result<(), Error> {
-    if !shell.options.has(Flag::NoUnset) {
-        return Ok(());
-    }
-    let name = spelled(&parameter.name);
-    Err(Error::of(parameter.span, &name, "parameter not set"))
-}
-
-fn required(
-    shell: &mut Shell,
-    parameter: &Parameter,
-    colon: bool,
-    word: &Word,
-) -> Result<Error, Error> {
-    let name = spelled(&parameter.name);
-    let given = text(shell, word)?;
-    let message = match (given.is_empty(), colon) {
-        (false, _) => String::from_utf8_lossy(&given).into_owned(),
-        (true, true) => "parameter not set or empty".to_owned(),
-        (true, false) => "parameter not set".to_owned(),
-    };
-    Ok(Error::of(parameter.span, &name, &message))
-}
-
-fn assign(shell: &mut Shell, parameter: &Parameter, value: Vec<u8>) -> Result<(), Error> {
-    let Name::Variable(name) = &parameter.name else {
-        let name = spelled(&parameter.name);
-        return Err(Error::of(parameter.span, &name, "cannot be assigned"));
-    };
-    shell
-        .assign(name, value)
-        .map_err(|failure| Error::new(parameter.span, failure))
-}
-
-fn trim(
-    shell: &mut Shell,
-    to: &mut Fields,
-    parameter: &Parameter,
-    value: Value,
-    (word, start, longest): (&Word, bool, bool),
-    style: Style,
-) -> Result<(), Error> {
-    let text = match value {
-        // As in dash: the pattern is not looked at.
-        Value::Unset => {
-            refuse_unset(shell, parameter)?;
-            emit(shell, to, b"", style);
-            return Ok(());
-        }
-        Value::Text(text) => text,
-        Value::List { .. } => shell.vars.positional.join(&b' '),
-    };
-    let pattern = pattern(shell, word)?;
-    let kept = if start {
-        let cut = pattern.prefix(&text, longest).unwrap_or(0);
-        text.get(cut..)
-    } else {
-        let cut = pattern.suffix(&text, longest).unwrap_or(text.len());
-        text.get(..cut)
-    };
-    emit(shell, to, kept.unwrap_or_default(), style);
-    Ok(())
 }
 
 /// The shell's variables as arithmetic sees them. Unset ones count as 0 even with `set -u`, as in dash.

@@ -388,7 +388,12 @@ fn is_declaration(word: &Word) -> bool {
     let [Part::Literal(name)] = word.parts.as_slice() else {
         return false;
     };
-    matches!(name.as_slice(), b"export" | b"readonly" | b"local")
+    is_declaring(name)
+}
+
+/// The same by name: their operands that are assignments are not split either.
+pub(super) fn is_declaring(name: &[u8]) -> bool {
+    matches!(name, b"export" | b"local" | b"readonly")
 }
 
 fn assignment(name_length: usize, word: Word) -> Assignment {

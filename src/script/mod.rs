@@ -16,6 +16,7 @@ mod interp;
 pub mod jobs;
 mod lexer;
 pub mod options;
+mod parameter;
 pub mod parser;
 pub mod pattern;
 mod pipeline;

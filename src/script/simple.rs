@@ -6,6 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::ast::{Assignment, Command, Part, Span, Word};
 use super::expand::{self, Error};
+use super::grammar::is_declaring;
 use super::jobs::Job;
 use super::options::Flag;
 use super::pipeline::Place;
@@ -316,11 +317,6 @@ pub(super) fn is_special(name: &[u8]) -> bool {
     let control = matches!(name, b"break" | b"continue" | b"exit" | b"return" | b"trap");
     let runs = matches!(name, b"." | b":" | b"eval" | b"exec");
     control || runs || is_declaring(name) || matches!(name, b"set" | b"shift" | b"unset")
-}
-
-/// Built-ins whose operands are assignments: not split.
-fn is_declaring(name: &[u8]) -> bool {
-    matches!(name, b"export" | b"local" | b"readonly")
 }
 
 /// `name=…` as an operand of `export`.
