@@ -16,9 +16,6 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
-    let name = match call.args.first() {
-        Some(word) => call.text(word)?.to_owned(),
-        None => String::new(),
-    };
+    let name = call.optional("%N")?.unwrap_or_default().to_owned();
     call.shell.resume(&name, false).map(Flow::Status)
 }

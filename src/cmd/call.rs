@@ -133,16 +133,29 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// The only operand, if there is one; UTF-8.
+    pub fn optional(&self, what: &str) -> Result<Option<&str>, Failure> {
+        match self.args.is_empty() {
+            true => Ok(None),
+            false => self.text(self.one(what)?).map(Some),
+        }
+    }
+
     /// The only operand, if there is one, as a number.
     pub fn optional_number(&self, what: &str) -> Result<Option<u32>, Failure> {
-        if self.args.is_empty() {
+        let Some(text) = self.optional(what)? else {
             return Ok(None);
-        }
-        let text = self.text(self.one(what)?)?;
+        };
         let plain = text.bytes().all(|b| b.is_ascii_digit());
         let number = text.parse().ok().filter(|_| plain);
         let bad = || Failure::usage(format!("{what}: '{text}' is not a number"));
         number.map(Some).ok_or_else(bad)
+    }
+
+    /// The operand of `exit` and `return`: what the kernel keeps of it; without one the last status.
+    pub fn exit_status(&self) -> Result<u8, Failure> {
+        let given = self.optional_number("STATUS")?;
+        Ok(given.map_or(self.shell.last_status(), |status| (status & 0xff) as u8))
     }
 
     /// An operand that must be UTF-8 (a name, a number, an address).

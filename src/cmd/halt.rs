@@ -13,7 +13,7 @@ pub(super) const COMMAND: Command = Command {
 PID 1 ends everything as 'poweroff' does, then stops the processors and leaves the power on: what is
 on the screen stays there. A virtual machine does not end by this; 'poweroff' ends it.",
     see: &["poweroff", "reboot"],
-    terms: &["stop", "power", "shutdown"],
+    terms: &["stop", "power"],
     examples: &[("halt", "stop, but leave the power on")],
     operands: Operand::None,
     run,

@@ -38,7 +38,7 @@ A tun or tap link needs the module 'tun' and stays when the command has ended.",
         ),
     ],
     see: &["addr", "route", "ifconfig", "tap", "dhcp4", "modprobe"],
-    terms: &["ip", "nic", "interface", "mac", "mtu", "bridge", "vlan", "brctl", "network"],
+    terms: &["ip", "nic", "interface", "mac", "mtu", "bridge", "vlan", "brctl", "network", "ifup", "ifdown"],
     examples: &[
         ("link", "every link with its state, MAC and MTU"),
         ("link set eth0 up mtu 1400", "bring a link up with a smaller MTU"),

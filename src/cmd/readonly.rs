@@ -2,7 +2,7 @@
 
 use super::{Call, Command, Flow, Group, Operand, Opt, Parse};
 use crate::failure::Failure;
-use crate::script::vars::{single_quoted, split_assignment};
+use crate::script::vars::{declarations, split_assignment};
 
 pub(super) const COMMAND: Command = Command {
     name: "readonly",
@@ -21,7 +21,9 @@ pub(super) const COMMAND: Command = Command {
 
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     if call.args.is_empty() {
-        return Ok(list(call));
+        let listed = call.shell.vars.iter().filter(|(_, v)| v.readonly);
+        call.out.bytes(&declarations("readonly", listed));
+        return Ok(Flow::OK);
     }
     for word in std::mem::take(&mut call.args) {
         let (name, value) = split_assignment(&word)?;
@@ -31,19 +33,4 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
         call.shell.vars.freeze(&name)?;
     }
     Ok(Flow::OK)
-}
-
-fn list(call: &mut Call<'_>) -> Flow {
-    let mut text = Vec::new();
-    for (name, variable) in call.shell.vars.iter().filter(|(_, v)| v.readonly) {
-        text.extend_from_slice(b"readonly ");
-        text.extend_from_slice(name.as_bytes());
-        if let Some(value) = &variable.value {
-            text.push(b'=');
-            text.extend(single_quoted(value));
-        }
-        text.push(b'\n');
-    }
-    call.out.bytes(&text);
-    Flow::OK
 }

@@ -17,10 +17,5 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
-    let status = match call.optional_number("STATUS")? {
-        // What the kernel keeps of it.
-        Some(status) => (status & 0xff) as u8,
-        None => call.shell.last_status(),
-    };
-    Ok(Flow::Return(status))
+    call.exit_status().map(Flow::Return)
 }

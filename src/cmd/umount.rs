@@ -25,7 +25,7 @@ pub(super) const COMMAND: Command = Command {
         ("umount -a -t 9p", "every share"),
     ],
     see: &["mount"],
-    terms: &["unmount", "eject"],
+    terms: &["unmount", "eject", "fs", "disk"],
     operands: Operand::Directory,
     run,
     ..Command::DEFAULT

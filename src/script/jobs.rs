@@ -330,7 +330,10 @@ impl Shell {
     /// Errors: there is no such job, or it is over.
     pub(crate) fn resume(&mut self, name: &str, foreground: bool) -> Result<u8, Failure> {
         self.jobs.poll();
-        let missing = || Failure::new(format!("no job '{name}'"));
+        let missing = || match name {
+            "" => Failure::new("no job has been stopped or put in the background"),
+            _ => Failure::new(format!("no job '{name}'")),
+        };
         let number = self.jobs.find(name).ok_or_else(missing)?.number;
         let mut job = self.jobs.take(number).ok_or_else(missing)?;
         for process in job.processes.iter_mut().filter(|(_, s)| !s.is_over()) {

@@ -238,6 +238,23 @@ pub fn split_assignment(word: &OsStr) -> Result<(String, Option<Vec<u8>>), Failu
     Ok((name, at.map(|at| bytes[at + 1..].to_vec())))
 }
 
+/// Variables as `export -p` lists them: lines that read back.
+pub fn declarations<'a>(
+    command: &str,
+    variables: impl Iterator<Item = (&'a str, &'a Variable)>,
+) -> Vec<u8> {
+    let mut text = Vec::new();
+    for (name, variable) in variables {
+        text.extend([command.as_bytes(), b" ", name.as_bytes()].concat());
+        if let Some(value) = &variable.value {
+            text.push(b'=');
+            text.extend(single_quoted(value));
+        }
+        text.push(b'\n');
+    }
+    text
+}
+
 /// A word in single quotes, so that it reads back as itself; as dash writes it.
 pub fn single_quoted(text: &[u8]) -> Vec<u8> {
     let mut quoted = Vec::with_capacity(text.len() + 2);
