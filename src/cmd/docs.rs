@@ -7,33 +7,78 @@ use super::{COMMANDS, Command, Group, Opt};
 
 /// The manual page of one command, as `help NAME` prints it.
 pub fn manual(command: &Command) -> String {
-    let mut page = format!(
-        "{} - {}\n\nusage: {}\n",
-        command.name,
-        command.summary,
-        synopsis(command)
-    );
+    let mut page = format!("{} - {}\n\n", command.name, command.summary);
+    page.push_str(&fill("usage: ", &synopsis(command)));
     if !command.aliases.is_empty() {
         let _ = writeln!(page, "also:  {}", command.aliases.join(", "));
     }
     if !command.details.is_empty() {
-        let _ = write!(page, "\n{}\n", command.details.trim_end());
+        let _ = write!(page, "\n{}", paragraphs(command.details.trim_end()));
     }
     if !command.options.is_empty() {
         page.push_str("\noptions:\n");
         for option in command.options {
-            let _ = writeln!(page, "  {:<24} {}", spelling(option), option.help);
+            let spelling = format!("  {:<24} ", spelling(option));
+            page.push_str(&fill(&spelling, option.help));
         }
     }
     if !command.examples.is_empty() {
         page.push_str("\nexamples:\n");
         for (line, purpose) in command.examples {
-            let _ = writeln!(page, "  {line:<40} # {purpose}");
+            let one = format!("  {line:<40} # {purpose}");
+            let _ = match one.chars().count() {
+                0..=WIDTH => writeln!(page, "{one}"),
+                _ => writeln!(page, "  # {purpose}\n  {line}"),
+            };
         }
     }
     if !command.see.is_empty() {
         let _ = write!(page, "\nsee also: {}\n", command.see.join(", "));
     }
+    page
+}
+
+/// A serial terminal's width, less the last column, which some wrap at.
+const WIDTH: usize = 79;
+
+/// Joins and fills the lines of a paragraph; empty ones, indented ones and rows of a table (two blanks in
+/// a row) are kept.
+fn paragraphs(text: &str) -> String {
+    let (mut page, mut open) = (String::new(), String::new());
+    let close = |page: &mut String, open: &mut String| {
+        if !open.is_empty() {
+            page.push_str(&fill("", &std::mem::take(open)));
+        }
+    };
+    for line in text.lines() {
+        if line.is_empty() || line.starts_with(' ') || line.contains("  ") {
+            close(&mut page, &mut open);
+            let _ = writeln!(page, "{line}");
+        } else {
+            let _ = write!(open, "{line} ");
+        }
+    }
+    close(&mut page, &mut open);
+    page
+}
+
+/// `text` behind `label`, wrapped at words; further lines begin below the text's first.
+fn fill(label: &str, text: &str) -> String {
+    let indent = label.chars().count();
+    let (mut page, mut column) = (label.to_owned(), indent);
+    for (number, word) in text.split_whitespace().enumerate() {
+        let width = word.chars().count();
+        if number > 0 && column + 1 + width > WIDTH {
+            let _ = write!(page, "\n{:indent$}", "");
+            column = indent;
+        } else if number > 0 {
+            page.push(' ');
+            column += 1;
+        }
+        page.push_str(word);
+        column += width;
+    }
+    page.push('\n');
     page
 }
 
@@ -120,4 +165,25 @@ pub fn markdown() -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filled_to_the_width_of_a_terminal() {
+        let words = "word ".repeat(40);
+        let filled = fill("  --label  ", &words);
+        let lines: Vec<_> = filled.lines().collect();
+        assert!(lines.iter().all(|line| line.len() <= WIDTH), "{filled}");
+        assert!(lines[1].starts_with("           word"), "{filled}");
+        assert_eq!(filled.matches("word").count(), 40);
+    }
+
+    #[test]
+    fn indented_lines_stay_as_they_are() {
+        let text = "one\ntwo\n\n  a b\nx    y\nthree";
+        assert_eq!(paragraphs(text), "one two\n\n  a b\nx    y\nthree\n");
+    }
 }
