@@ -15,7 +15,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 
 use super::exits::Ended;
-use super::protocol::{MAX_MESSAGE, Power, Reply, Request, Status, Target, Until, VERSION};
+pub use super::protocol::ServiceInfo;
+use super::protocol::{MAX_MESSAGE, Power, Reply, Request, Target, Until, VERSION};
 use super::spec::ServiceSpec;
 use crate::failure::{Doing, Failure};
 use crate::paths::run_dir;
@@ -43,46 +44,6 @@ pub fn set_inherited(fd: RawFd) -> Result<(), Errno> {
 #[derive(Debug)]
 pub struct Client {
     socket: OwnedFd,
-}
-
-/// One service as `services` shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceInfo {
-    /// Its name.
-    pub name: String,
-    /// `Running`, `Backoff`, …
-    pub state: String,
-    /// Why it is in that state, in words; may be empty.
-    pub reason: String,
-    /// Its process, if there is one.
-    pub pid: Option<i32>,
-    /// How its last process ended, if one has.
-    pub exit: Option<Exit>,
-    /// How many processes it has had.
-    pub starts: u32,
-    /// Since when it is in this state.
-    pub since: Instant,
-}
-
-impl From<Status> for ServiceInfo {
-    fn from(status: Status) -> Self {
-        Self {
-            name: status.name,
-            state: status.state,
-            reason: status.reason,
-            pid: status.pid,
-            exit: status.exit,
-            starts: status.starts,
-            since: status.since,
-        }
-    }
-}
-
-impl ServiceInfo {
-    /// Whether it is at work or will be: neither `Stopped` nor `Failed`.
-    pub fn is_live(&self) -> bool {
-        !matches!(self.state.as_str(), "Stopped" | "Failed")
-    }
 }
 
 impl Client {
@@ -193,7 +154,7 @@ impl Client {
             match self.ask(&Request::List(after), Duration::ZERO)? {
                 Reply::Services(list, more) => {
                     let more = more && !list.is_empty();
-                    all.extend(list.into_iter().map(ServiceInfo::from));
+                    all.extend(list);
                     if !more {
                         return Ok(all);
                     }
@@ -236,7 +197,7 @@ impl Client {
         doing: &str,
     ) -> Result<ServiceInfo, Failure> {
         match self.ask(request, wait)? {
-            Reply::Service(status) => Ok(status.into()),
+            Reply::Service(status) => Ok(status),
             other => Err(refused(other, doing)),
         }
     }

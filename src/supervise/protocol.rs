@@ -73,23 +73,30 @@ pub enum Request {
     Power(Power),
 }
 
-/// One service as it stands.
+/// One service as it stands, and as `services` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub struct ServiceInfo {
     /// Its name.
     pub name: String,
-    /// Its state's name.
+    /// Its state's name: `Running`, `Backoff`, …
     pub state: String,
-    /// Why, in words.
+    /// Why it is in that state, in words; may be empty.
     pub reason: String,
-    /// Its process.
+    /// Its process, if there is one.
     pub pid: Option<i32>,
-    /// How its last process ended.
+    /// How its last process ended, if one has.
     pub exit: Option<Exit>,
     /// How many processes it has had.
     pub starts: u32,
     /// Since when it is in this state.
     pub since: Instant,
+}
+
+impl ServiceInfo {
+    /// Whether it is at work or will be: neither `Stopped` nor `Failed`.
+    pub fn is_live(&self) -> bool {
+        !matches!(self.state.as_str(), "Stopped" | "Failed")
+    }
 }
 
 /// What PID 1 answers.
@@ -98,9 +105,9 @@ pub enum Reply {
     /// It is done or under way.
     Done,
     /// The service asked about.
-    Service(Status),
+    Service(ServiceInfo),
     /// Services by name, and whether there are more.
-    Services(Vec<Status>, bool),
+    Services(Vec<ServiceInfo>, bool),
     /// Exits, how many were forgotten, and whether there are more.
     Exits(Vec<Ended>, u64, bool),
     /// What was waited for ended like this.
@@ -318,7 +325,7 @@ fn word(from: &mut Reader<'_>) -> Result<OsString, Malformed> {
     }
 }
 
-fn write_status(to: &mut Writer, status: &Status) {
+fn write_status(to: &mut Writer, status: &ServiceInfo) {
     to.bytes(status.name.as_bytes())
         .bytes(status.state.as_bytes())
         .bytes(status.reason.as_bytes())
@@ -327,8 +334,8 @@ fn write_status(to: &mut Writer, status: &Status) {
     to.number(status.starts).long(nanos(status.since));
 }
 
-fn read_status(from: &mut Reader<'_>) -> Result<Status, Malformed> {
-    Ok(Status {
+fn read_status(from: &mut Reader<'_>) -> Result<ServiceInfo, Malformed> {
+    Ok(ServiceInfo {
         name: from.text()?.to_owned(),
         state: from.text()?.to_owned(),
         reason: from.text()?.to_owned(),

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use super::exits::Exits;
 use super::machine::{Machine, Policy, State};
-use super::protocol::Status;
+use super::protocol::ServiceInfo;
 use super::spec::{BOOT, ServiceSpec};
 use crate::failure::Failure;
 use crate::time::Instant;
@@ -38,9 +38,9 @@ impl Service {
     }
 
     /// How it stands, for a client.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> ServiceInfo {
         let machine = &self.machine;
-        Status {
+        ServiceInfo {
             name: self.name().to_owned(),
             state: machine.state().name().to_owned(),
             reason: machine.reason().to_string(),

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn status() -> Status {
-    Status {
+fn status() -> ServiceInfo {
+    ServiceInfo {
         name: "web".into(),
         state: "Backoff".into(),
         reason: "exit 1".into(),
