@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use nix::sys::stat::Mode;
 
 use super::{Call, Command, Flow, Group, Opt};
 use crate::failure::Failure;
@@ -29,10 +28,7 @@ already.",
 };
 
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
-    let mode = match call.given.text("mode")? {
-        Some(text) => parse_mode(text)?,
-        None => default_mode(),
-    };
+    let mode = call.given.text("mode")?.map(parse_mode).transpose()?;
     let (path, node) = match call.args.as_slice() {
         [path, kind] if kind == "p" => (path, Node::Pipe),
         [path, kind, major, minor] if kind == "c" || kind == "u" => {
@@ -45,13 +41,6 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     };
     make_node(Path::new(path), node, mode)?;
     Ok(Flow::OK)
-}
-
-/// 666 less the umask, which can only be read by setting it.
-fn default_mode() -> Mode {
-    let mask = nix::sys::stat::umask(Mode::empty());
-    nix::sys::stat::umask(mask);
-    Mode::from_bits_truncate(0o666) - mask
 }
 
 fn number(call: &Call<'_>, word: &OsString) -> Result<u64, Failure> {

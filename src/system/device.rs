@@ -19,24 +19,28 @@ pub enum Node {
     Pipe,
 }
 
-/// Makes a node, and the directory that it stands in if that is missing. Where the same node is there
-/// already, only its permissions are set.
+const DEFAULT_MODE: Mode = Mode::from_bits_truncate(0o666);
+
+/// Makes a node, and the directory that it stands in if that is missing. Without a `mode` it has the
+/// permissions 666 less the umask. The same node may be there already; it keeps its permissions then,
+/// unless a `mode` is given.
 ///
 /// Errors: EEXIST (something else is there), EPERM.
-pub fn make_node(path: &Path, node: Node, mode: Mode) -> Result<(), Failure> {
+pub fn make_node(path: &Path, node: Node, mode: Option<Mode>) -> Result<(), Failure> {
     let (kind, device) = match node {
         Node::Character(major, minor) => (SFlag::S_IFCHR, makedev(major, minor)),
         Node::Block(major, minor) => (SFlag::S_IFBLK, makedev(major, minor)),
         Node::Pipe => (SFlag::S_IFIFO, 0),
     };
     let what = || format!("make the node {}", path.display());
-    let mut made = mknod(path, kind, mode, device);
+    let make = || mknod(path, kind, mode.unwrap_or(DEFAULT_MODE), device);
+    let mut made = make();
     if made == Err(Errno::ENOENT)
         && let Some(parent) = path.parent()
     {
         std::fs::create_dir_all(parent)
             .doing(|| format!("make the directory {}", parent.display()))?;
-        made = mknod(path, kind, mode, device);
+        made = make();
     }
     if made == Err(Errno::EEXIST) {
         let there = std::fs::symlink_metadata(path).doing(what)?;
@@ -47,6 +51,7 @@ pub fn make_node(path: &Path, node: Node, mode: Mode) -> Result<(), Failure> {
     } else {
         made.doing(what)?;
     }
+    let Some(mode) = mode else { return Ok(()) };
     // The umask does not count, as with mknod -m.
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode.bits());
     std::fs::set_permissions(path, permissions)
@@ -101,9 +106,9 @@ mod tests {
     fn a_pipe_is_made_once() {
         let root = std::env::temp_dir().join(format!("initsh-node-{}", std::process::id()));
         let path = root.join("deep/pipe");
-        let mode = Mode::from_bits_truncate(0o640);
+        let mode = Some(Mode::from_bits_truncate(0o640));
         make_node(&path, Node::Pipe, mode).unwrap();
-        make_node(&path, Node::Pipe, mode).unwrap();
+        make_node(&path, Node::Pipe, None).unwrap();
         let meta = std::fs::metadata(&path).unwrap();
         assert_eq!(meta.mode(), libc::S_IFIFO | 0o640);
         let failure = make_node(&path, Node::Character(1, 3), mode).unwrap_err();
