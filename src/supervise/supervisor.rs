@@ -132,18 +132,24 @@ impl Supervisor {
         let Some(service) = self.table.get_mut(id) else {
             return;
         };
-        let (name, machine) = (service.name(), &service.machine);
+        let name = match &service.spec {
+            Some(spec) => &spec.name,
+            // What people know of the boot role.
+            None => "the shell",
+        };
+        let machine = &service.machine;
         let reason = machine.reason();
         match machine.state() {
             // Said once, however often it is tried.
             State::Pending { retry } if retry > now && reason != before => {
-                let pause = retry.since(now).as_millis();
-                let text = format_args!("{name}: {reason}; trying again in {pause} ms");
+                let (pause, unit) = shown(retry.since(now));
+                let text = format_args!("{name}: {reason}; trying again in {pause} {unit}");
                 self.voice.say(text);
             }
             State::Backoff { until } => {
-                let pause = until.since(now).as_millis();
-                let text = format_args!("{name} ended: {reason}; starting it again in {pause} ms");
+                let (pause, unit) = shown(until.since(now));
+                let text =
+                    format_args!("{name} ended: {reason}; starting it again in {pause} {unit}");
                 self.voice.say(text);
             }
             State::Failed => self.voice.say(format_args!("{name} failed: {reason}")),
@@ -350,5 +356,13 @@ fn signal_group(pid: i32, signal: Signal) {
     if kill(Pid::from_raw(-pid), signal) == Err(Errno::ESRCH) {
         // Only ever a child that is not reaped yet: the number is still its own.
         let _ = kill(Pid::from_raw(pid), signal);
+    }
+}
+
+/// A pause as people write it.
+fn shown(pause: Duration) -> (u128, &'static str) {
+    match pause.as_millis() {
+        short @ ..1000 => (short, "ms"),
+        long => (long / 1000, "s"),
     }
 }

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::write;
 
 /// The longest message in bytes; what is longer is cut.
@@ -31,8 +32,8 @@ impl Voice {
     /// Says one line: `initsh: TEXT`.
     pub fn say(&mut self, text: fmt::Arguments<'_>) {
         let mut line = Vec::with_capacity(LONGEST);
-        // Writing to a Vec cannot fail.
-        let _ = write!(line, "initsh: {text}");
+        // Writing to a Vec cannot fail. For the newline in front see `put_on`.
+        let _ = write!(line, "\ninitsh: {text}");
         if self.lost > 0 {
             let _ = write!(line, " ({} messages before this one were lost)", self.lost);
         }
@@ -64,6 +65,12 @@ pub fn console(access: OFlag) -> Result<OwnedFd, Errno> {
     open(c"/dev/console", flags, Mode::empty())
 }
 
+/// Whether an editor or a countdown has the terminal, key by key: the cursor stands in its line.
+fn is_prompting(file: &impl AsFd) -> bool {
+    tcgetattr(file).is_ok_and(|state| !state.local_flags.contains(LocalFlags::ICANON))
+}
+
+/// Writes the line, whose newline in front is only for a terminal that shows something half typed.
 fn put_on(file: &impl AsFd, line: &[u8]) -> Result<(), Errno> {
     let mut ready = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
     poll(&mut ready, PollTimeout::ZERO)?;
@@ -71,5 +78,6 @@ fn put_on(file: &impl AsFd, line: &[u8]) -> Result<(), Errno> {
     if !ready[0].revents().is_some_and(takes) {
         return Err(Errno::EAGAIN);
     }
-    write(file, line).map(drop)
+    let from = usize::from(!is_prompting(file));
+    write(file, &line[from..]).map(drop)
 }

@@ -28,6 +28,12 @@ fn every_child_of_pid_1_may_be_killed() {
     let Some(setup) = Setup::new() else { return };
     let mut guest = at_the_shell(setup);
     guest.ok("spawn --name sleeper --restart always sleep 1000");
+    // What PID 1 says does not hang on to the prompt.
+    guest.ok("spawn --name late --restart always sleep 4");
+    let told = guest.wait_for("late ended: exit 0");
+    assert_eq!(told, "\ninitsh: late ended: exit 0");
+    guest.type_text("stop late\n");
+    guest.prompt();
     guest.type_text("kill -KILL $(cat /proc/1/task/1/children)\n");
     guest.shell();
     let services = guest.ok("services");

@@ -63,7 +63,7 @@ fn a_boot_role_that_ends_is_started_again() {
     }
     init.until("boot", || (count() == 3).then_some(()));
     let log = init.log();
-    let told = "initsh: boot ended: SIGKILL; starting it again in 250 ms";
+    let told = "initsh: the shell ended: SIGKILL; starting it again in 250 ms";
     assert!(log.contains(told), "{log}");
     assert!(
         log.contains("SIGKILL; starting it again in 500 ms"),
