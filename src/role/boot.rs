@@ -25,6 +25,7 @@ use crate::script::Shell;
 use crate::supervise::client::{self, Client};
 use crate::sys::signal;
 use crate::system::cmdline;
+use crate::system::oom;
 use crate::system::params::{LogLevel, Params};
 use crate::time::Instant;
 
@@ -40,6 +41,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     let mut given = Arguments::read(args);
     prepare_signals();
     terminal::mount_what_it_needs();
+    oom::spare();
     let line = cmdline::read().unwrap_or_default();
     let (mut params, complaints) = Params::from_cmdline(&line);
     params.script = given.script.take().or(params.script);

@@ -19,6 +19,7 @@ use crate::cmd::Flow;
 use crate::failure::{Doing, Failure};
 use crate::sys::process::{self, Fork};
 use crate::sys::signal;
+use crate::system::oom;
 
 /// What a child is to its shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,7 @@ impl Shell {
     }
 
     fn become_child(&mut self, place: Place, job: &Job) {
+        oom::spare_no_longer();
         if place != Place::Substitution {
             self.jobs.join_group(job.group, place != Place::Background);
         }
@@ -114,6 +116,11 @@ impl Shell {
         } else {
             state.status()
         };
+        self.flow_after(state, status)
+    }
+
+    /// The flow after a child that ran in the foreground: Ctrl-C that ended it ends what it was part of.
+    pub(super) fn flow_after(&mut self, state: State, status: u8) -> Flow {
         match state {
             State::Killed(Signal::SIGINT) if self.traps.get(Signal::SIGINT as i32).is_none() => {
                 self.abandon(status)

@@ -9,6 +9,7 @@ pub mod kmsg;
 pub mod listing;
 pub mod modules;
 pub mod mounts;
+pub mod oom;
 pub mod params;
 pub mod processes;
 pub mod sysctl;

@@ -108,6 +108,12 @@ fn ninety_six_megabytes() {
     guest.wait_for("10.0.2.15");
     guest.shell();
     println!("{}", guest.ok("cat /proc/meminfo"));
+    // What the shell starts is ended before the shell.
+    let file = "/proc/self/oom_score_adj";
+    assert_eq!(guest.ok(&format!("cat {file}; (cat {file})")), "-200\n0\n");
+    let (output, status) = guest.run("(x=$(cat /dev/zero))");
+    assert_ne!(status, 0, "{output}");
+    assert!(!guest.log().contains("the shell ended"));
     guest.type_text("poweroff --status 14\n");
     assert_eq!(guest.end(), 14);
 }
