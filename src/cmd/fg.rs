@@ -17,5 +17,5 @@ pub(super) const COMMAND: Command = Command {
 
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let name = call.optional("%N")?.unwrap_or_default().to_owned();
-    call.shell.resume(&name, true).map(Flow::Status)
+    call.shell.resume(&name, true)
 }

@@ -67,6 +67,7 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
 
 fn send(call: &Call<'_>, word: &OsString, signal: Option<Signal>) -> Result<(), Failure> {
     let text = call.text(word)?;
+    let job = text.starts_with('%');
     for pid in targets(call, text)? {
         let name = signal.map_or("signal 0", Signal::as_str);
         kill(pid, signal).map_err(|errno| {
@@ -77,6 +78,10 @@ fn send(call: &Call<'_>, word: &OsString, signal: Option<Signal>) -> Result<(), 
                 _ => failure,
             }
         })?;
+        // A stopped job would not hear of its end before it goes on.
+        if job && matches!(signal, Some(Signal::SIGTERM | Signal::SIGHUP)) {
+            let _ = kill(pid, Signal::SIGCONT);
+        }
     }
     Ok(())
 }

@@ -28,5 +28,5 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     if words.is_empty() {
         return Err(Failure::usage("missing command"));
     }
-    call.shell.run_limited(words, limit).map(Flow::Status)
+    call.shell.run_limited(words, limit)
 }

@@ -57,6 +57,10 @@ impl Shell {
                 return flow;
             };
             if (status == 0) == (*connector == Connector::And) {
+                // Ctrl-C is no failure that `||` is an answer to.
+                if let Some(leaving) = self.attend() {
+                    return leaving;
+                }
                 flow = self.run_pipeline(pipeline, index + 1 < item.rest.len());
             }
         }

@@ -16,6 +16,7 @@ use nix::unistd::{Pid, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
 
 use super::pipeline::Place;
 use super::shell::Shell;
+use crate::cmd::Flow;
 use crate::cmd::call::write_all;
 use crate::failure::{Doing, Failure};
 use crate::sys::{process, signal};
@@ -328,7 +329,7 @@ impl Shell {
     /// Brings a job to the foreground, or lets it go on in the background.
     ///
     /// Errors: there is no such job, or it is over.
-    pub(crate) fn resume(&mut self, name: &str, foreground: bool) -> Result<u8, Failure> {
+    pub(crate) fn resume(&mut self, name: &str, foreground: bool) -> Result<Flow, Failure> {
         self.jobs.poll();
         let missing = || match name {
             "" => Failure::new("no job has been stopped or put in the background"),
@@ -347,21 +348,21 @@ impl Shell {
             let _ = killpg(group, Signal::SIGCONT);
         }
         if foreground {
-            return Ok(self.wait_foreground(job).0.status());
+            return Ok(self.wait_for_job(job));
         }
         self.jobs.keep(job, true);
-        Ok(0)
+        Ok(Flow::OK)
     }
 
     /// Runs a command in a process group of its own for `limit` at most: SIGTERM then, SIGKILL 2 s
-    /// later; its status, 124 where the time was over.
+    /// later; what follows from its end, status 124 where the time was over.
     ///
     /// Errors: no process; Ctrl-C, which the group gets too.
     pub(crate) fn run_limited(
         &mut self,
         words: Vec<OsString>,
         limit: Duration,
-    ) -> Result<u8, Failure> {
+    ) -> Result<Flow, Failure> {
         let deadline = Instant::now() + limit;
         let mut words = Some(words);
         let mut job = Job::new(String::new());
@@ -375,7 +376,8 @@ impl Shell {
         let waited = process::wait_until(pid, WaitPidFlag::empty(), Some(deadline));
         if let Ok(Some(status)) = waited {
             self.jobs.hand_terminal(None);
-            return Ok(State::read(status).status());
+            let state = State::read(status);
+            return Ok(self.flow_after(state, state.status()));
         }
         let (first, failure) = match waited {
             Err(failure) => (Signal::SIGINT, Some(failure)),
@@ -383,7 +385,7 @@ impl Shell {
         };
         end_group(pid, first);
         self.jobs.hand_terminal(None);
-        failure.map_or(Ok(124), Err)
+        failure.map_or(Ok(Flow::Status(124)), Err)
     }
 
     /// Waits for a job or a process in the background; its status. `None`: not a child of ours.

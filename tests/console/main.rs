@@ -108,6 +108,31 @@ fn interrupt(tty: &mut Tty, command: &str) {
     tty.expect("initsh:/# ");
 }
 
+/// Not only the command: `||` is no answer to Ctrl-C, nor does the line go on.
+#[test]
+fn ctrl_c_ends_the_whole_line() {
+    let mut tty = Tty::shell();
+    for command in [
+        "sleep 100 || echo on-$((1))",
+        "! sleep 100 && echo on-$((1))",
+        "/bin/sleep 100 || echo on-$((1))",
+        "timeout 50 /bin/sleep 100; echo on-$((1))",
+        "timeout 50 sleep 100 || echo on-$((1))",
+        "retry timeout 50 sleep 100; echo on-$((1))",
+    ] {
+        interrupt(&mut tty, &format!("{command}\r"));
+    }
+    tty.send("/bin/sleep 100\r");
+    std::thread::sleep(SECOND / 2);
+    tty.send("\x1a");
+    tty.expect("[148]# ");
+    interrupt(&mut tty, "fg; echo on-$((1))\r");
+    let shown = tty.shown();
+    assert!(!shown.contains("on-1"), "{shown}");
+    // The prompt stands in a line of its own.
+    assert!(!shown.contains("^C\rinitsh"), "{shown}");
+}
+
 #[test]
 fn ctrl_c_ends_only_what_is_in_the_foreground() {
     let mut tty = Tty::shell();

@@ -276,6 +276,21 @@ fn jobs_stop_and_go_on() {
     assert!(!tty.expect("none-1").contains("[1] "));
 }
 
+/// SIGTERM reaches it although it is stopped.
+#[test]
+fn a_stopped_job_can_be_ended() {
+    let mut tty = Tty::shell();
+    tty.send("/bin/sleep 60\r");
+    std::thread::sleep(SECOND / 2);
+    tty.send("\x1a");
+    tty.expect("[148]# ");
+    tty.send("kill %1\r");
+    tty.expect("# ");
+    std::thread::sleep(SECOND / 4);
+    tty.send("jobs\r");
+    tty.expect("Killed by SIGTERM");
+}
+
 #[test]
 fn the_background_is_told_about_and_left_alone() {
     let mut tty = Tty::shell();
