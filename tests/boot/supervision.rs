@@ -28,6 +28,9 @@ fn every_child_of_pid_1_may_be_killed() {
     let Some(setup) = Setup::new() else { return };
     let mut guest = at_the_shell(setup);
     guest.ok("spawn --name sleeper --restart always sleep 1000");
+    // A script is a service under the shell's own name.
+    let (output, status) = guest.run("spawn --wait -- initsh -c 'exit 5'");
+    assert_eq!(status, 5, "{output}");
     // What PID 1 says does not hang on to the prompt.
     guest.ok("spawn --name late --restart always sleep 4");
     let told = guest.wait_for("late ended: exit 0");
