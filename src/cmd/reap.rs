@@ -36,7 +36,8 @@ ended already gives its last status at once.",
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     call.none()?;
     let timeout = call.given.duration("timeout")?;
-    let target = call.given.text("wait")?.map(|text| match text.parse() {
+    let name = call.given.text("wait")?.map(str::to_owned);
+    let target = name.as_deref().map(|text| match text.parse() {
         Ok(pid) => Target::Pid(pid),
         Err(_) => Target::Name(text.to_owned()),
     });
@@ -49,7 +50,10 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     };
     match client.wait_end(target, Until::Exit, timeout)? {
         Some(exit) => Ok(Flow::Status(exit.status())),
-        None => Err(Failure::new("still running").with_status(124)),
+        None => {
+            let name = name.unwrap_or_default();
+            Err(Failure::new(format!("{name} is still running")).with_status(124))
+        }
     }
 }
 

@@ -217,7 +217,9 @@ fn the_commands() {
     let row: Vec<_> = reaped.split_whitespace().collect();
     assert_eq!(row[1..4], ["b", "exit", "9"], "{reaped}");
     assert_eq!(run(&["reap"]), ok);
-    assert_eq!(run(&["reap", "--wait", "a", "--timeout", "0.1"]).0, 124);
+    let (status, _, error) = run(&["reap", "--wait", "a", "--timeout", "0.1"]);
+    assert_eq!(status, 124);
+    assert!(error.contains("a is still running"), "{error}");
     assert_eq!(run(&["stop", "a"]), ok);
     assert_eq!(run(&["reap", "--wait", "a"]).0, 128 + 15);
     let (status, _, error) = run(&["stop", "nobody"]);
