@@ -241,6 +241,10 @@ fn add(words: &mut Words) -> Result<(), Failure> {
             "id" => plan.id = Some(words.number("id", 4094)? as u16),
             _ if take_change(&mut socket, &mut plan.change, &word, words)? => {}
             _ if plan.name.is_none() => plan.name = Some(word),
+            _ if plan.kind.is_none() => {
+                let hint = format!("if that is its kind: type {word}");
+                return Err(unexpected(&word).with_hint(hint));
+            }
             _ => return Err(unexpected(&word)),
         }
     }
