@@ -158,6 +158,37 @@ impl<'a> Call<'a> {
         Ok(given.map_or(self.shell.last_status(), |status| (status & 0xff) as u8))
     }
 
+    /// Does the same for each operand: one that fails does not keep the others from their turn, Ctrl-C
+    /// does. The last failure is returned, those before it are printed.
+    pub fn for_each(
+        &mut self,
+        operands: &[OsString],
+        mut work: impl FnMut(&mut Self, &OsString) -> Result<(), Failure>,
+    ) -> Result<Flow, Failure> {
+        let mut failed = None;
+        for operand in operands {
+            match work(self, operand) {
+                Err(failure) if failure.is_silent() => return Err(failure),
+                Err(failure) => {
+                    if let Some(earlier) = failed.replace(failure) {
+                        self.warn(earlier);
+                    }
+                }
+                Ok(()) => {}
+            }
+        }
+        failed.map_or(Ok(Flow::OK), Err)
+    }
+
+    /// How many loops `break` and `continue` are about: their operand (default 1), at most those that
+    /// there are; 0 outside of any.
+    pub fn loop_levels(&self) -> Result<u32, Failure> {
+        match self.optional_number("LEVELS")?.unwrap_or(1) {
+            0 => Err(Failure::usage("LEVELS must be 1 or more")),
+            levels => Ok(levels.min(self.shell.loops)),
+        }
+    }
+
     /// An operand that must be UTF-8 (a name, a number, an address).
     pub fn text<'b>(&self, word: &'b OsStr) -> Result<&'b str, Failure> {
         word.to_str().ok_or_else(|| {

@@ -36,19 +36,7 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     }
     // Large enough that the calls do not count, small enough for a small machine.
     let mut buffer = vec![0; 64 * 1024];
-    let mut failed = None;
-    for file in &files {
-        match print(file, &mut buffer) {
-            Err(failure) if failure.is_silent() => return Err(failure),
-            Err(failure) => {
-                if let Some(earlier) = failed.replace(failure) {
-                    call.warn(earlier);
-                }
-            }
-            Ok(()) => {}
-        }
-    }
-    failed.map_or(Ok(Flow::OK), Err)
+    call.for_each(&files, |_, file| print(file, &mut buffer))
 }
 
 fn print(file: &OsStr, buffer: &mut [u8]) -> Result<(), Failure> {

@@ -17,11 +17,7 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
-    let levels = call.optional_number("LEVELS")?.unwrap_or(1);
-    if levels == 0 {
-        return Err(Failure::usage("LEVELS must be 1 or more"));
-    }
-    Ok(match levels.min(call.shell.loops) {
+    Ok(match call.loop_levels()? {
         0 => Flow::OK,
         levels => Flow::Continue(levels),
     })

@@ -54,15 +54,7 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     if args.is_empty() {
         return Err(Failure::usage("missing PID"));
     }
-    let mut failed = None;
-    for word in &args {
-        if let Err(failure) = send(call, word, signal)
-            && let Some(earlier) = failed.replace(failure)
-        {
-            call.warn(earlier);
-        }
-    }
-    failed.map_or(Ok(Flow::OK), Err)
+    call.for_each(&args, |call, word| send(call, word, signal))
 }
 
 fn send(call: &Call<'_>, word: &OsString, signal: Option<Signal>) -> Result<(), Failure> {

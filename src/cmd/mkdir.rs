@@ -29,13 +29,6 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     }
     let mode = call.given.text("mode")?.map(parse_mode).transpose()?;
     let parents = call.given.flag("parents");
-    let mut failed = None;
-    for path in std::mem::take(&mut call.args) {
-        if let Err(failure) = make_directory(Path::new(&path), mode, parents)
-            && let Some(earlier) = failed.replace(failure)
-        {
-            call.warn(earlier);
-        }
-    }
-    failed.map_or(Ok(Flow::OK), Err)
+    let paths = std::mem::take(&mut call.args);
+    call.for_each(&paths, |_, path| make_directory(Path::new(path), mode, parents))
 }

@@ -35,17 +35,6 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     if call.args.is_empty() && !how.force {
         return Err(Failure::usage("missing PATH"));
     }
-    let mut failed = None;
-    for path in std::mem::take(&mut call.args) {
-        match remove(Path::new(&path), how) {
-            Err(failure) if failure.is_silent() => return Err(failure),
-            Err(failure) => {
-                if let Some(earlier) = failed.replace(failure) {
-                    call.warn(earlier);
-                }
-            }
-            Ok(()) => {}
-        }
-    }
-    failed.map_or(Ok(Flow::OK), Err)
+    let paths = std::mem::take(&mut call.args);
+    call.for_each(&paths, |_, path| remove(Path::new(path), how))
 }

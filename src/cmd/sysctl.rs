@@ -47,19 +47,11 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     if call.args.is_empty() {
         return Err(Failure::usage("missing NAME"));
     }
-    let mut failed = None;
-    for word in std::mem::take(&mut call.args) {
-        match one(call, &word) {
-            Err(failure) if is_fine(call, &failure) => {}
-            Err(failure) => {
-                if let Some(earlier) = failed.replace(failure) {
-                    call.warn(earlier);
-                }
-            }
-            Ok(()) => {}
-        }
-    }
-    failed.map_or(Ok(Flow::OK), Err)
+    let words = std::mem::take(&mut call.args);
+    call.for_each(&words, |call, word| match one(call, word) {
+        Err(failure) if is_fine(call, &failure) => Ok(()),
+        done => done,
+    })
 }
 
 fn is_fine(call: &Call<'_>, failure: &Failure) -> bool {
