@@ -81,14 +81,13 @@ fn describe(call: &Call<'_>) -> Result<ServiceSpec, Failure> {
         Some(other) => return Err(unexpected("ready", other, "exec or fd")),
     };
     let cwd = std::env::current_dir().doing(|| "find the working directory")?;
+    let program = program::find(command, call.shell.variable("PATH"))?;
     Ok(ServiceSpec {
-        name,
-        program: program::find(command, call.shell.variable("PATH"))?,
-        argv: call.args.clone(),
         env: call.shell.environment(),
         cwd: cwd.into_os_string(),
         restart,
         ready,
+        ..ServiceSpec::new(&name, program, call.args.clone())
     })
 }
 

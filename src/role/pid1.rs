@@ -1,6 +1,9 @@
 //! The pid1 role: one thread, one `poll` loop. Invariants: it never parses a script, never waits for
 //! anything but `poll`, and ends only when the machine (or its PID namespace) does.
 
+mod ending;
+mod signals;
+
 use std::ffi::{CString, OsString};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
@@ -8,22 +11,20 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{Pid, getuid};
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::signalfd::SignalFd;
+use nix::unistd::getuid;
 
 use crate::paths::run_dir;
-use crate::supervise::finish;
-use crate::supervise::protocol::{Power, Reply};
+use crate::supervise::protocol::Reply;
 use crate::supervise::server::{ClientId, Interest, Server};
-use crate::supervise::shutdown::{Action, Facts, Helper, SERVICE_GRACE, Shutdown};
+use crate::supervise::shutdown::{Helper, Shutdown};
 use crate::supervise::spawn::Boot;
 use crate::supervise::supervisor::{Answer, Supervisor};
 use crate::supervise::table::ServiceId;
 use crate::sys::child::{self, Peek};
 use crate::sys::entry;
 use crate::sys::power::Authority;
-use crate::sys::process::{Fork, exit_now, fork};
 use crate::time::Instant;
 
 /// The loop turns at least this often: a lost wake-up costs no more.
@@ -95,7 +96,7 @@ impl Init {
         let now = Instant::now();
         Self {
             authority,
-            signals: signalfd(),
+            signals: signals::open(),
             supervisor: Supervisor::new(authority.over_machine(), boot, now),
             server: Server::new(run_dir(), getuid().as_raw(), now),
             shutdown: Shutdown::default(),
@@ -126,7 +127,7 @@ impl Init {
     /// What is due without anybody asking.
     fn upkeep(&mut self, now: Instant) {
         if self.signals.is_none() {
-            self.signals = signalfd();
+            self.signals = signals::open();
         }
         if let Some(doorbell) = self.supervisor.take_doorbell() {
             self.server.set_doorbell(Some(doorbell));
@@ -244,26 +245,6 @@ impl Init {
         }
     }
 
-    fn take_signals(&mut self, now: Instant) {
-        // As many as there are signals; a flood of them must not keep the loop here.
-        for _ in 0..64 {
-            let Some(Ok(Some(info))) = self.signals.as_ref().map(SignalFd::read_signal) else {
-                return;
-            };
-            let number = i32::try_from(info.ssi_signo).unwrap_or(0);
-            match Signal::try_from(number) {
-                Ok(Signal::SIGTERM | Signal::SIGPWR) => self.begin(Power::Off(0), now),
-                Ok(Signal::SIGINT) => self.begin(Power::Reboot, now),
-                Ok(signal @ (Signal::SIGUSR1 | Signal::SIGUSR2)) => {
-                    let text = format_args!("{signal} means nothing yet");
-                    self.supervisor.voice.say(text);
-                }
-                // SIGCHLD: every turn reaps. Others mean nothing to PID 1.
-                _ => {}
-            }
-        }
-    }
-
     /// Reaps what has ended: looked up while the zombie still holds its number, then released.
     fn reap(&mut self, now: Instant) {
         self.more_to_reap = true;
@@ -300,98 +281,4 @@ impl Init {
             self.server.reply(id, &reply, now);
         }
     }
-
-    fn begin(&mut self, power: Power, now: Instant) {
-        if let Some(action) = self.shutdown.begin(power, now) {
-            let what = match power {
-                Power::Off(0) => "power off".to_owned(),
-                Power::Off(status) => format!("power off, status {status}"),
-                Power::Reboot => "reboot".to_owned(),
-                Power::Halt => "halt".to_owned(),
-            };
-            self.supervisor.voice.say(format_args!("{what}"));
-            self.act(action, now);
-        }
-    }
-
-    /// Goes on with the end of the machine, if it has begun.
-    fn go_down(&mut self, now: Instant) {
-        if self.shutdown.power().is_none() {
-            return;
-        }
-        loop {
-            let facts = Facts {
-                services: !self.supervisor.table.is_quiet(),
-                others: !self.childless,
-                helper: self.helper_state,
-            };
-            match self.shutdown.step(facts, now) {
-                Some(action) => self.act(action, now),
-                None => return,
-            }
-        }
-    }
-
-    fn act(&mut self, action: Action, now: Instant) {
-        let everyone = Pid::from_raw(-1);
-        match action {
-            Action::StopServices => self.supervisor.stop_services(SERVICE_GRACE, now),
-            Action::TerminateAll => {
-                // SIGTERM stays pending in what is stopped; SIGCONT lets it act.
-                let _ = kill(everyone, Signal::SIGTERM);
-                let _ = kill(everyone, Signal::SIGCONT);
-                self.supervisor.stop_boot(SERVICE_GRACE, now);
-            }
-            Action::KillAll => {
-                let text = format_args!("some processes did not end when asked: killed");
-                self.supervisor.voice.say(text);
-                let _ = kill(everyone, Signal::SIGKILL);
-            }
-            Action::Finish => self.fork_helper(true),
-            Action::Force => self.fork_helper(false),
-            Action::ForceHere => {
-                if let Some(power) = self.shutdown.power() {
-                    finish::force(self.authority, power);
-                }
-            }
-        }
-    }
-
-    /// Forks the child that ends the machine. In a namespace, powering off is to exit: the kernel then
-    /// ends the namespace, and whoever made it sees the status.
-    fn fork_helper(&mut self, orderly: bool) {
-        let Some(power) = self.shutdown.power() else {
-            return;
-        };
-        if let (Power::Off(status), false) = (power, self.authority.over_machine()) {
-            exit_now(status);
-        }
-        if let Some(stuck) = self.helper.take() {
-            let _ = kill(Pid::from_raw(stuck), Signal::SIGKILL);
-        }
-        self.helper_state = match fork() {
-            Err(_) => Helper::Absent,
-            Ok(Fork::Parent(pid)) => {
-                self.helper = Some(pid.as_raw());
-                Helper::Busy
-            }
-            Ok(Fork::Child) => {
-                let voice = &mut self.supervisor.voice;
-                let errno = match orderly {
-                    true => finish::finish(self.authority, power, voice),
-                    false => finish::force(self.authority, power),
-                };
-                voice.say(format_args!("reboot(2): {errno:?} ({})", errno.desc()));
-                exit_now(1)
-            }
-        };
-    }
-}
-
-fn signalfd() -> Option<SignalFd> {
-    SignalFd::with_flags(
-        &SigSet::all(),
-        SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC,
-    )
-    .ok()
 }

@@ -48,7 +48,7 @@ fn end_of(power: Power, how: PowerOff, vmm: fn() -> Option<&'static str>) -> End
     match power {
         Power::Off(_) if reset => End::Restart,
         Power::Off(_) => End::PowerOff,
-        Power::Reboot => End::Restart,
+        Power::Reboot | Power::Soft => End::Restart,
         Power::Halt => End::Halt,
     }
 }

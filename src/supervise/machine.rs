@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::spec::{Ready, Restart};
+use super::spec::{Ready, Restart, ServiceSpec};
 use crate::sys::child::Exit;
 use crate::time::Instant;
 
@@ -16,8 +16,8 @@ use crate::time::Instant;
 pub struct Policy {
     /// When it is started again.
     pub restart: Restart,
-    /// When it counts as running.
-    pub ready: Ready,
+    /// Whether being executed is not enough to count as running.
+    pub promises: bool,
     /// The first pause before it is started again; doubles each time.
     pub shortest: Duration,
     /// The longest pause.
@@ -29,13 +29,13 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The back-off of services: 250 ms, doubling to 60 s, reset after 30 s of running.
-    pub const fn service(restart: Restart, ready: Ready) -> Self {
+    /// What a service's description says; its back-off starts over after 30 s of running.
+    pub fn of(spec: &ServiceSpec) -> Self {
         Self {
-            restart,
-            ready,
-            shortest: Duration::from_millis(250),
-            longest: Duration::from_secs(60),
+            restart: spec.restart,
+            promises: spec.ready != Ready::Exec,
+            shortest: spec.backoff.0,
+            longest: spec.backoff.1,
             stable: Duration::from_secs(30),
             persistent: false,
         }
@@ -44,7 +44,7 @@ impl Policy {
     /// The boot role: a person waits for its shell, so 8 s at most, and it is never given up.
     pub const BOOT: Self = Self {
         restart: Restart::Always,
-        ready: Ready::Exec,
+        promises: false,
         shortest: Duration::from_millis(250),
         longest: Duration::from_secs(8),
         stable: Duration::from_secs(5),
@@ -282,18 +282,16 @@ impl Machine {
                 self.pid = Some(pid);
                 self.obstacle = None;
                 self.starts = self.starts.saturating_add(1);
-                let reason = match self.policy.ready {
-                    Ready::Exec => Reason::Nothing,
-                    Ready::Descriptor => Reason::NotReady,
+                let reason = match self.policy.promises {
+                    false => Reason::Nothing,
+                    true => Reason::NotReady,
                 };
                 self.enter(State::Starting { executed: false }, reason, now)
             }
             (State::Pending { .. }, Event::ForkFailed(errno)) => self.retry_later(errno, now),
-            (State::Starting { .. }, Event::Executed) => match self.policy.ready {
-                Ready::Exec => self.enter(State::Running, Reason::Nothing, now),
-                Ready::Descriptor => {
-                    self.enter(State::Starting { executed: true }, Reason::NotReady, now)
-                }
+            (State::Starting { .. }, Event::Executed) => match self.policy.promises {
+                false => self.enter(State::Running, Reason::Nothing, now),
+                true => self.enter(State::Starting { executed: true }, Reason::NotReady, now),
             },
             (State::Starting { .. }, Event::Ready) => {
                 self.enter(State::Running, Reason::Nothing, now)

@@ -13,6 +13,7 @@ pub mod program;
 pub mod protocol;
 pub mod server;
 pub mod settings;
+pub mod setup;
 pub mod shutdown;
 pub mod spawn;
 pub mod spec;

@@ -71,6 +71,9 @@ mod tests {
             exit: Some(Exit::Signal(15)),
             starts: 1,
             since: Instant::BOOT,
+            needs: vec![],
+            after: vec![],
+            critical: false,
         };
         assert_eq!(value(&service, "state"), Some(b"Backoff".to_vec()));
         assert_eq!(value(&service, "status"), Some(b"143".to_vec()));

@@ -1,7 +1,10 @@
 //! What a service is, as `spawn` describes it to PID 1.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
+use super::setup::{Setup, Stdio};
+use super::wire::{wire_enum, wire_struct};
 use crate::failure::Failure;
 
 /// The longest name of a service, in bytes.
@@ -22,9 +25,61 @@ pub struct ServiceSpec {
     pub cwd: OsString,
     /// When it is started again.
     pub restart: Restart,
+    /// The shortest and the longest pause before it is started again; doubles in between.
+    pub backoff: (Duration, Duration),
+    /// More starts than this within this time and it is given up.
+    pub max_restarts: Option<(u32, Duration)>,
     /// When it counts as running.
     pub ready: Ready,
+    /// Between the stop signal and SIGKILL.
+    pub stop_timeout: Duration,
+    /// The signal that asks it to end, as a number.
+    pub stop_signal: u8,
+    /// Services that must be ready before it starts, and with which it stops.
+    pub needs: Vec<String>,
+    /// Services that are started before it and stopped after it, where there are any.
+    pub after: Vec<String>,
+    /// Whether the machine ends when it has failed.
+    pub critical: bool,
+    /// Whether it does its work by ending: ready when it has ended well.
+    pub oneshot: bool,
+    /// What its process is given before the program is executed.
+    pub setup: Setup,
+    /// The service file that it was read from, if any.
+    pub file: Option<OsString>,
 }
+
+impl ServiceSpec {
+    /// A service with every option at its default: never started again, ready once executed, no
+    /// environment, started in `/`.
+    pub fn new(name: &str, program: Program, argv: Vec<OsString>) -> Self {
+        Self {
+            name: name.to_owned(),
+            program,
+            argv,
+            env: Vec::new(),
+            cwd: "/".into(),
+            restart: Restart::Never,
+            backoff: BACKOFF,
+            max_restarts: None,
+            ready: Ready::Exec,
+            stop_timeout: STOP_TIMEOUT,
+            stop_signal: libc::SIGTERM as u8,
+            needs: Vec::new(),
+            after: Vec::new(),
+            critical: false,
+            oneshot: false,
+            setup: Setup::default(),
+            file: None,
+        }
+    }
+}
+
+/// The pauses of a service that says nothing else.
+pub const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(60));
+
+/// The time to end of a service that says nothing else.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,17 +102,68 @@ pub enum Restart {
 }
 
 /// When a starting service counts as running.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ready {
     /// As soon as its program was executed.
     Exec,
     /// When it writes a newline to the descriptor whose number is in its environment as
     /// [`READY_FD`] (the s6 convention).
     Descriptor,
+    /// When it sends `READY=1` to the socket in `NOTIFY_SOCKET` (sd_notify(3)).
+    Notify,
+    /// When this file holds the pid of a process of its own (a daemon that forks): that process is the
+    /// service from then on.
+    PidFile(OsString),
+    /// When this TCP port of the machine itself accepts a connection.
+    Tcp(u16),
+    /// When it has run for this long.
+    After(Duration),
 }
 
 /// The environment variable that names the readiness descriptor.
 pub const READY_FD: &str = "INITSH_READY_FD";
+
+wire_struct!(ServiceSpec {
+    name,
+    program,
+    argv,
+    env,
+    cwd,
+    restart,
+    backoff,
+    max_restarts,
+    ready,
+    stop_timeout,
+    stop_signal,
+    needs,
+    after,
+    critical,
+    oneshot,
+    setup,
+    file,
+});
+wire_struct!(Setup {
+    user,
+    group,
+    groups,
+    stdin,
+    stdout,
+    stderr,
+    nice,
+    oom_score,
+    rlimits,
+    cgroup,
+    caps,
+    no_new_privs,
+    tty,
+    keep_fds,
+});
+wire_enum!(Program { 0 => Own, 1 => Path(path) });
+wire_enum!(Restart { 0 => Never, 1 => OnFailure, 2 => Always });
+wire_enum!(Ready {
+    0 => Exec, 1 => Descriptor, 2 => Notify, 3 => PidFile(path), 4 => Tcp(port), 5 => After(time),
+});
+wire_enum!(Stdio { 0 => Default, 1 => Null, 2 => Console, 3 => Log, 4 => File(path) });
 
 /// Refuses what is not a service's name.
 ///

@@ -251,6 +251,15 @@ impl Supervisor {
     pub fn request(&mut self, request: Request, now: Instant) -> Answer {
         match request {
             Request::Power(power) => Answer::Power(power),
+            Request::Start(..)
+            | Request::Restart(..)
+            | Request::Signal(..)
+            | Request::Redefine(_)
+            | Request::Log(..)
+            | Request::Upgrade(_)
+            | Request::Watchdog(_)
+            | Request::HandOver(_)
+            | Request::Crash(_) => Answer::Now(refuse(&Failure::new("not yet"))),
             Request::List(after) => Answer::Now(self.list(&after)),
             Request::Exits => {
                 let (list, lost) = self.table.exits.take(EXITS);

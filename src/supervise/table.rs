@@ -48,6 +48,17 @@ impl Service {
             exit: machine.last_exit(),
             starts: machine.counts().0,
             since: machine.since(),
+            needs: self
+                .spec
+                .as_ref()
+                .map(|spec| spec.needs.clone())
+                .unwrap_or_default(),
+            after: self
+                .spec
+                .as_ref()
+                .map(|spec| spec.after.clone())
+                .unwrap_or_default(),
+            critical: self.spec.as_ref().is_some_and(|spec| spec.critical),
         }
     }
 }
@@ -123,7 +134,7 @@ impl Table {
         self.make_room()?;
         let id = self.next;
         self.next = self.next.wrapping_add(1).max(BOOT_ID + 1);
-        let policy = Policy::service(spec.restart, spec.ready);
+        let policy = Policy::of(&spec);
         self.services.push(Service {
             id,
             spec: Some(spec),
@@ -188,19 +199,11 @@ fn taken(service: &Service) -> Failure {
 mod tests {
     use super::*;
     use crate::supervise::machine::Event;
-    use crate::supervise::spec::{Program, Ready, Restart};
+    use crate::supervise::spec::Program;
     use crate::sys::child::Exit;
 
     fn spec(name: &str) -> ServiceSpec {
-        ServiceSpec {
-            name: name.into(),
-            program: Program::Own,
-            argv: vec![name.into()],
-            env: vec![],
-            cwd: "/".into(),
-            restart: Restart::Never,
-            ready: Ready::Exec,
-        }
+        ServiceSpec::new(name, Program::Own, vec![name.into()])
     }
 
     fn start(table: &mut Table, id: ServiceId, pid: i32) {

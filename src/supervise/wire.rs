@@ -2,6 +2,11 @@
 //! reading never goes past the message, never allocates more than the message is long, and refuses what
 //! is left over.
 
+mod values;
+
+pub use values::Wire;
+pub(super) use values::{wire_enum, wire_struct};
+
 /// Why a message is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Malformed {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use initsh::supervise::client::{Client, ServiceInfo};
-use initsh::supervise::spec::{Program, Ready, Restart, ServiceSpec};
+use initsh::supervise::spec::{Program, Restart, ServiceSpec};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -222,13 +222,10 @@ impl Drop for Init {
 }
 
 pub fn shell(name: &str, restart: Restart, text: &str) -> ServiceSpec {
+    let argv = vec!["sh".into(), "-c".into(), text.into()];
     ServiceSpec {
-        name: name.into(),
-        program: Program::Path("/bin/sh".into()),
-        argv: vec!["sh".into(), "-c".into(), text.into()],
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
-        cwd: "/".into(),
         restart,
-        ready: Ready::Exec,
+        ..ServiceSpec::new(name, Program::Path("/bin/sh".into()), argv)
     }
 }

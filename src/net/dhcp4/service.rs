@@ -67,13 +67,10 @@ fn start(pid1: &mut Client, interface: &str, request: &Request<'_>) -> Result<()
     argv.extend_from_slice(request.options);
     argv.extend(["--", interface].map(OsString::from));
     let spec = ServiceSpec {
-        name: service_name(interface),
-        program: Program::Own,
-        argv,
         env: request.env.clone(),
-        cwd: "/".into(),
         restart: Restart::OnFailure,
         ready: Ready::Descriptor,
+        ..ServiceSpec::new(&service_name(interface), Program::Own, argv)
     };
     let Err(failure) = pid1.spawn(&spec) else {
         return Ok(());

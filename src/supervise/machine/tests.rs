@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::supervise::spec::Program;
 
 const GRACE: Duration = Duration::from_secs(5);
 const ENDED_BADLY: Exit = Exit::Code(1);
@@ -12,7 +13,12 @@ fn at(seconds: u64) -> Instant {
 }
 
 fn new(restart: Restart, ready: Ready) -> Machine {
-    Machine::new(Policy::service(restart, ready), at(0))
+    let spec = ServiceSpec {
+        restart,
+        ready,
+        ..ServiceSpec::new("web", Program::Own, vec![])
+    };
+    Machine::new(Policy::of(&spec), at(0))
 }
 
 /// A machine of each state, by name, at second 10, with the policy on-failure.

@@ -1,8 +1,14 @@
 //! Messages come back as they were; what is not a message is refused and nothing else.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::supervise::setup::{Setup, Stdio};
+use crate::supervise::spec::{Program, Ready, Restart};
+use crate::sys::child::Exit;
 
 fn status() -> ServiceInfo {
     ServiceInfo {
@@ -13,6 +19,9 @@ fn status() -> ServiceInfo {
         exit: Some(Exit::Signal(9)),
         starts: 3,
         since: Instant::from_boot(Duration::from_millis(12_345)),
+        needs: vec!["db".into()],
+        after: vec![],
+        critical: true,
     }
 }
 
@@ -31,6 +40,11 @@ fn replies() -> Vec<Reply> {
         Reply::Ended(Exit::Code(255)),
         Reply::TimedOut,
         Reply::Refused(127, 2, "no such program".into()),
+        Reply::Log(LogChunk {
+            from: 7,
+            lost: 2,
+            bytes: b"text\n".to_vec(),
+        }),
     ]
 }
 
@@ -49,22 +63,81 @@ fn spec() -> impl Strategy<Value = ServiceSpec> {
             Just(Restart::OnFailure),
             Just(Restart::Always)
         ],
-        prop_oneof![Just(Ready::Exec), Just(Ready::Descriptor)],
+        prop_oneof![
+            Just(Ready::Exec),
+            Just(Ready::Descriptor),
+            Just(Ready::Notify),
+            os_string().prop_map(Ready::PidFile),
+            any::<u16>().prop_map(Ready::Tcp),
+            (0..1_u64 << 40).prop_map(|time| Ready::After(Duration::from_millis(time))),
+        ],
+        proptest::option::of((any::<u32>(), Just(Duration::from_secs(10)))),
+        any::<bool>(),
     );
-    ("[a-z]{1,9}", program, words, env, os_string(), policy).prop_map(
-        |(name, program, argv, env, cwd, (restart, ready))| ServiceSpec {
-            name,
-            program,
-            argv,
-            env,
-            cwd,
-            restart,
-            ready,
-        },
+    let names = proptest::collection::vec("[a-z]{1,9}", 0..3);
+    (
+        "[a-z]{1,9}",
+        program,
+        words,
+        env,
+        os_string(),
+        policy,
+        names,
+        setup(),
     )
+        .prop_map(|(name, program, argv, env, cwd, policy, needs, setup)| {
+            let (restart, ready, max_restarts, critical) = policy;
+            ServiceSpec {
+                env,
+                cwd: cwd.clone(),
+                restart,
+                ready,
+                max_restarts,
+                after: needs.clone(),
+                needs,
+                critical,
+                setup,
+                file: critical.then_some(cwd),
+                ..ServiceSpec::new(&name, program, argv)
+            }
+        })
+}
+
+fn setup() -> impl Strategy<Value = Setup> {
+    let stdio = prop_oneof![
+        Just(Stdio::Default),
+        Just(Stdio::Null),
+        Just(Stdio::Console),
+        Just(Stdio::Log),
+        os_string().prop_map(Stdio::File)
+    ];
+    let ids = proptest::collection::vec(any::<u32>(), 0..3);
+    (
+        stdio,
+        ids,
+        any::<i8>(),
+        any::<i16>(),
+        any::<u64>(),
+        any::<bool>(),
+    )
+        .prop_map(|(stdout, groups, nice, oom_score, caps, flag)| Setup {
+            user: groups.first().copied(),
+            groups,
+            stdout,
+            nice: Some(nice),
+            oom_score: Some(oom_score),
+            rlimits: vec![(7, caps, caps)],
+            cgroup: vec![("memory.max".into(), caps.to_string())],
+            caps: Some(caps),
+            no_new_privs: flag,
+            keep_fds: flag,
+            tty: flag.then(|| "/dev/ttyS1".into()),
+            ..Setup::default()
+        })
 }
 
 fn requests() -> impl Strategy<Value = Request> {
+    let time = (0..1_u64 << 40).prop_map(Duration::from_millis);
     let until = prop_oneof![
         Just(Until::Executed),
         Just(Until::Ready),
@@ -79,16 +152,34 @@ fn requests() -> impl Strategy<Value = Request> {
     let power = prop_oneof![
         (0..=127_u8).prop_map(Power::Off),
         Just(Power::Reboot),
-        Just(Power::Halt)
+        Just(Power::Halt),
+        Just(Power::Soft)
     ];
-    let time = (0..1_u64 << 40).prop_map(Duration::from_millis);
+    let hand_over = (proptest::option::of(os_string()), any::<bool>());
+    let watchdog = prop_oneof![
+        Just(WatchdogRequest::Stop),
+        (os_string(), time.clone()).prop_map(|(device, time)| WatchdogRequest::Start(device, time))
+    ];
     prop_oneof![
         spec().prop_map(|spec| Request::Spawn(Box::new(spec))),
         ".{0,9}".prop_map(Request::List),
         (target, until, time.clone()).prop_map(|(t, u, l)| Request::Wait(t, u, l)),
-        (".{0,9}", time.clone(), time).prop_map(|(n, g, l)| Request::Stop(n, g, l)),
+        (".{0,9}", time.clone(), time.clone()).prop_map(|(n, g, l)| Request::Stop(n, g, l)),
         Just(Request::Exits),
         power.prop_map(Request::Power),
+        (".{0,9}", time.clone()).prop_map(|(name, limit)| Request::Start(name, limit)),
+        (".{0,9}", time.clone()).prop_map(|(name, limit)| Request::Restart(name, limit)),
+        (".{0,9}", any::<u8>()).prop_map(|(name, signal)| Request::Signal(name, signal)),
+        spec().prop_map(|spec| Request::Redefine(Box::new(spec))),
+        (".{0,9}", any::<u64>(), time).prop_map(|(n, from, l)| Request::Log(n, from, l)),
+        os_string().prop_map(Request::Upgrade),
+        watchdog.prop_map(Request::Watchdog),
+        hand_over.prop_map(|(root, keep_services)| Request::HandOver(HandOver {
+            root,
+            argv: vec!["/sbin/init".into()],
+            keep_services
+        })),
+        ".{0,9}".prop_map(Request::Crash),
     ]
 }
 
@@ -138,15 +229,8 @@ fn other_versions_and_huge_counts_are_refused() {
 
 #[test]
 fn words_with_nul_bytes_are_refused() {
-    let spec = ServiceSpec {
-        name: "a".into(),
-        program: Program::Own,
-        argv: vec![OsStr::from_bytes(b"a\0b").to_owned()],
-        env: vec![],
-        cwd: "/".into(),
-        restart: Restart::Never,
-        ready: Ready::Exec,
-    };
+    let argv = vec![OsStr::from_bytes(b"a\0b").to_owned()];
+    let spec = ServiceSpec::new("a", Program::Own, argv);
     let message = Request::Spawn(Box::new(spec)).encode();
     assert_eq!(Request::decode(&message), Err(Malformed::Value));
 }
