@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::setup::Step;
 use super::spec::{Ready, Restart, ServiceSpec};
 use crate::sys::child::Exit;
 use crate::time::Instant;
@@ -122,8 +123,8 @@ pub enum Event {
     Executed,
     /// Its program could not be executed; the process will end.
     ExecFailed(Errno),
-    /// Its working directory could not be entered; the process will end.
-    NoDirectory(Errno),
+    /// A step before that failed; the process will end.
+    SetupFailed(Step, Errno),
     /// It says that it is ready.
     Ready,
     /// Its process has ended.
@@ -156,8 +157,8 @@ pub enum Reason {
     Ended(Exit),
     /// Its program could not be executed.
     CannotExecute(Errno),
-    /// Its working directory could not be entered.
-    CannotEnter(Errno),
+    /// A step between fork and exec failed.
+    CannotSetUp(Step, Errno),
     /// There was no process to be had.
     CannotFork(Errno),
     /// Somebody stopped it.
@@ -170,7 +171,7 @@ impl Reason {
     /// The system error behind it, if any.
     pub fn errno(self) -> Option<Errno> {
         match self {
-            Self::CannotExecute(errno) | Self::CannotEnter(errno) | Self::CannotFork(errno) => {
+            Self::CannotExecute(errno) | Self::CannotSetUp(_, errno) | Self::CannotFork(errno) => {
                 Some(errno)
             }
             _ => None,
@@ -188,7 +189,8 @@ impl fmt::Display for Reason {
             Self::Asked => return f.write_str("stopped on request"),
             Self::Killed => return f.write_str("killed: did not stop when asked"),
             Self::CannotExecute(errno) => ("cannot execute", errno),
-            Self::CannotEnter(errno) => ("cannot enter its working directory", errno),
+            // `Service::reason` knows the words for the step.
+            Self::CannotSetUp(_, errno) => ("cannot be set up", errno),
             Self::CannotFork(errno) => ("cannot fork", errno),
         };
         write!(f, "{what}: {errno:?} ({})", errno.desc())
@@ -300,8 +302,8 @@ impl Machine {
                 self.obstacle = Some(Reason::CannotExecute(errno));
                 None
             }
-            (State::Starting { .. } | State::Stopping { .. }, Event::NoDirectory(errno)) => {
-                self.obstacle = Some(Reason::CannotEnter(errno));
+            (State::Starting { .. } | State::Stopping { .. }, Event::SetupFailed(step, errno)) => {
+                self.obstacle = Some(Reason::CannotSetUp(step, errno));
                 None
             }
             (_, Event::Exited(exit)) if self.pid.is_some() => self.ended(exit, now),

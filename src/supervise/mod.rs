@@ -5,6 +5,7 @@
 pub mod client;
 pub mod exits;
 pub mod finish;
+pub mod limits;
 pub mod listener;
 pub mod machine;
 pub mod mounts;

@@ -11,6 +11,9 @@ use super::spec::Program;
 use crate::cmd;
 use crate::failure::Failure;
 
+/// The shell's own name.
+pub const SHELL: &str = "initsh";
+
 /// Where programs are looked for without `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -21,7 +24,8 @@ pub fn find(name: &OsStr, path: Option<&OsStr>) -> Result<Program, Failure> {
     if name.as_bytes().contains(&b'/') {
         return check(Path::new(name)).map(|()| Program::Path(name.to_owned()));
     }
-    if cmd::find(name).is_some() {
+    // The shell itself, wherever its file is, and if it has none any more.
+    if name == SHELL || cmd::find(name).is_some() {
         return Ok(Program::Own);
     }
     let path = path.unwrap_or(OsStr::new(DEFAULT_PATH));

@@ -1,7 +1,10 @@
 //! What a service's process is given between fork and exec. Plain data: names are resolved by the client,
 //! so that PID 1 reads no files. [`super::spawn`] applies it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+
+use super::limits;
+use super::spec::ServiceSpec;
 
 /// What a process is given; by default nothing but PID 1's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub struct Setup {
     pub tty: Option<OsString>,
     /// Whether it gets the descriptors that came with the request.
     pub keep_fds: bool,
+    /// The file that PID 1 appends its log to, and the size in bytes at which it begins a new one.
+    pub log_file: Option<(OsString, u64)>,
 }
 
 /// Where a standard descriptor of a service leads.
@@ -50,4 +55,93 @@ pub enum Stdio {
     Log,
     /// A file; appended to, where it is output.
     File(OsString),
+}
+
+/// A step between fork and exec, as it is told to PID 1 when it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Entering the working directory.
+    Directory,
+    /// Opening the terminal.
+    Terminal,
+    /// Making it the controlling terminal.
+    Control,
+    /// Opening the file of descriptor 0, 1 or 2.
+    Stdio(u8),
+    /// Making the control group: there is no cgroup2 to make it in (ENODEV), or it is refused.
+    Cgroup,
+    /// Writing the limit of this place in the list.
+    Limit(u8),
+    /// Entering the control group.
+    Join,
+    /// Setting the resource limit of this place in the list.
+    Rlimit(u8),
+    /// Writing `oom_score_adj`.
+    OomScore,
+    /// Setting the nice value.
+    Nice,
+    /// Setting the supplementary groups.
+    Groups,
+    /// Setting the group.
+    Group,
+    /// Setting the user.
+    User,
+    /// Setting the capabilities.
+    Caps,
+    /// Setting `no_new_privs`.
+    NoNewPrivs,
+    /// Handing over the kept descriptor of this number.
+    Kept(u8),
+}
+
+impl Step {
+    /// What cannot be done, in words that name the value: `cannot set user 1000`.
+    pub fn words(self, spec: &ServiceSpec) -> String {
+        let setup = &spec.setup;
+        let path = |path: &OsStr| path.to_string_lossy().into_owned();
+        let number = |id: Option<u32>| id.map(|id| id.to_string()).unwrap_or_default();
+        let terminal = setup.tty.as_deref().map(path).unwrap_or_default();
+        match self {
+            Self::Directory => format!("cannot enter its working directory {}", path(&spec.cwd)),
+            Self::Terminal => format!("cannot open terminal {terminal}"),
+            Self::Control => format!("cannot control terminal {terminal}"),
+            Self::Stdio(fd) => {
+                let (name, stdio) = match fd {
+                    0 => ("input", &setup.stdin),
+                    1 => ("output", &setup.stdout),
+                    _ => ("error", &setup.stderr),
+                };
+                let file = match stdio {
+                    Stdio::File(file) => path(file),
+                    Stdio::Null => "/dev/null".to_owned(),
+                    _ => "the console".to_owned(),
+                };
+                format!("cannot open standard {name} {file}")
+            }
+            Self::Cgroup => "cannot make its control group".to_owned(),
+            Self::Limit(at) => match setup.cgroup.get(usize::from(at)) {
+                Some((name, value)) => format!("cannot set {name} to {value}"),
+                None => "cannot set a limit of its control group".to_owned(),
+            },
+            Self::Join => "cannot enter its control group".to_owned(),
+            Self::Rlimit(at) => match setup.rlimits.get(usize::from(at)) {
+                Some((which, soft, hard)) => {
+                    let name = limits::name(*which);
+                    let (soft, hard) = (limits::shown(*soft), limits::shown(*hard));
+                    format!("cannot set limit {name} to {soft}:{hard}")
+                }
+                None => "cannot set a limit".to_owned(),
+            },
+            Self::OomScore => {
+                format!("cannot set oom-score {}", setup.oom_score.unwrap_or(0))
+            }
+            Self::Nice => format!("cannot set nice value {}", setup.nice.unwrap_or(0)),
+            Self::Groups => "cannot set its supplementary groups".to_owned(),
+            Self::Group => format!("cannot set group {}", number(setup.group)),
+            Self::User => format!("cannot set user {}", number(setup.user)),
+            Self::Caps => "cannot set its capabilities".to_owned(),
+            Self::NoNewPrivs => "cannot set no-new-privs".to_owned(),
+            Self::Kept(fd) => format!("cannot hand over descriptor {fd}"),
+        }
+    }
 }

@@ -11,8 +11,11 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, execve, pipe2, read, setsid, write};
 
+use super::program::SHELL;
+use super::setup::Step;
 use super::spec::{Program, READY_FD, Ready, ServiceSpec};
 use super::voice;
+use super::wire::{Malformed, Reader, Wire, Writer};
 use crate::sys::process::{self, Fork, exit_now, fork};
 use crate::sys::{seqpacket, signal};
 
@@ -50,18 +53,14 @@ pub enum Executed {
     Yes,
     /// It was not.
     No(Errno),
-    /// Not even its working directory could be entered.
-    NoDirectory(Errno),
+    /// This step before that failed.
+    Not(Step, Errno),
     /// Nothing is known yet.
     NotYet,
 }
 
 /// The number of the descriptor that a program is given: one digit, because some shells know no others.
 const GIVEN: i32 = 3;
-
-/// Which step in the child failed, as it goes through the pipe.
-const EXECUTING: u8 = 0;
-const ENTERING: u8 = 1;
 
 impl Launcher {
     /// Keeps a descriptor of our own executable, so that built-ins and the boot role can be executed
@@ -81,7 +80,7 @@ impl Launcher {
             Fork::Child => {
                 self.stdio(false);
                 let entered = chdir(spec.cwd.as_os_str());
-                entered.unwrap_or_else(|errno| pipes.give_up(ENTERING, errno));
+                entered.unwrap_or_else(|errno| pipes.give_up(Some(Step::Directory), errno));
                 let env = environment(spec);
                 let argv = words(&spec.argv);
                 enter(pipes.ready.as_ref().map(|(_, write)| write.as_fd()));
@@ -92,7 +91,7 @@ impl Launcher {
                         exec_path(&path, &argv, &env)
                     }
                 };
-                pipes.give_up(EXECUTING, errno)
+                pipes.give_up(None, errno)
             }
         }
     }
@@ -111,7 +110,7 @@ impl Launcher {
                     [] => self.exec_own(boot.argv(again), &env),
                     [program, ..] => exec_path(program, &boot.instead, &env),
                 };
-                pipes.give_up(EXECUTING, errno)
+                pipes.give_up(None, errno)
             }
         }
     }
@@ -187,10 +186,12 @@ impl Pipes {
         }
     }
 
-    /// Ends the child with the status that a shell would show.
-    fn give_up(&self, step: u8, errno: Errno) -> ! {
-        let [a, b, c, d] = (errno as i32).to_le_bytes();
-        let _ = write(&self.executed.1, &[step, a, b, c, d]);
+    /// Ends the child with the status that a shell would show. No step: it was the exec.
+    fn give_up(&self, step: Option<Step>, errno: Errno) -> ! {
+        let mut message = Writer::default();
+        (errno as i32).write(&mut message);
+        step.write(&mut message);
+        let _ = write(&self.executed.1, &message.finish());
         exit_now(if errno == Errno::ENOENT { 127 } else { 126 })
     }
 }
@@ -204,16 +205,17 @@ pub fn read_executed(pipe: BorrowedFd<'_>) -> Executed {
         // Whatever it is, it is not the child's failure.
         Err(_) => 0,
     };
-    match message[..length] {
-        [step, a, b, c, d] => {
-            let errno = Errno::from_raw(i32::from_le_bytes([a, b, c, d]));
-            match step {
-                ENTERING => Executed::NoDirectory(errno),
-                _ => Executed::No(errno),
-            }
-        }
-        _ => Executed::Yes,
+    let mut message = Reader::new(&message[..length]);
+    match obstacle(&mut message) {
+        Ok((errno, Some(step))) => Executed::Not(step, errno),
+        Ok((errno, None)) => Executed::No(errno),
+        Err(_) => Executed::Yes,
     }
+}
+
+fn obstacle(message: &mut Reader<'_>) -> Result<(Errno, Option<Step>), Malformed> {
+    let errno = Errno::from_raw(i32::read(message)?);
+    Ok((errno, Option::read(message)?))
 }
 
 /// Whether a service has written the newline that means ready; `None` while it may still come.
@@ -276,7 +278,14 @@ fn words(argv: &[impl AsRef<OsStr>]) -> Vec<CString> {
     argv.iter().map(|text| word(text.as_ref())).collect()
 }
 
+/// A built-in's name is the first argument of the shell; the shell's own name stands for itself.
 fn prefixed(argv: Vec<CString>) -> Vec<CString> {
+    if argv
+        .first()
+        .is_some_and(|name| name.as_bytes() == SHELL.as_bytes())
+    {
+        return argv;
+    }
     [c"initsh".to_owned()].into_iter().chain(argv).collect()
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::setup::{Setup, Stdio};
+use super::setup::{Setup, Stdio, Step};
 use super::wire::{wire_enum, wire_struct};
 use crate::failure::Failure;
 
@@ -157,11 +157,30 @@ wire_struct!(Setup {
     no_new_privs,
     tty,
     keep_fds,
+    log_file,
 });
 wire_enum!(Program { 0 => Own, 1 => Path(path) });
 wire_enum!(Restart { 0 => Never, 1 => OnFailure, 2 => Always });
 wire_enum!(Ready {
     0 => Exec, 1 => Descriptor, 2 => Notify, 3 => PidFile(path), 4 => Tcp(port), 5 => After(time),
+});
+wire_enum!(Step {
+    1 => Directory,
+    2 => Terminal,
+    3 => Control,
+    4 => Stdio(fd),
+    5 => Cgroup,
+    6 => Limit(place),
+    7 => Join,
+    8 => Rlimit(place),
+    9 => OomScore,
+    10 => Nice,
+    11 => Groups,
+    12 => Group,
+    13 => User,
+    14 => Caps,
+    15 => NoNewPrivs,
+    16 => Kept(fd),
 });
 wire_enum!(Stdio { 0 => Default, 1 => Null, 2 => Console, 3 => Log, 4 => File(path) });
 

@@ -138,21 +138,21 @@ impl Supervisor {
             None => "the shell",
         };
         let machine = &service.machine;
-        let reason = machine.reason();
+        let (reason, words) = (machine.reason(), service.reason());
         match machine.state() {
             // Said once, however often it is tried.
             State::Pending { retry } if retry > now && reason != before => {
                 let (pause, unit) = shown(retry.since(now));
-                let text = format_args!("{name}: {reason}; trying again in {pause} {unit}");
+                let text = format_args!("{name}: {words}; trying again in {pause} {unit}");
                 self.voice.say(text);
             }
             State::Backoff { until } => {
                 let (pause, unit) = shown(until.since(now));
                 let text =
-                    format_args!("{name} ended: {reason}; starting it again in {pause} {unit}");
+                    format_args!("{name} ended: {words}; starting it again in {pause} {unit}");
                 self.voice.say(text);
             }
-            State::Failed => self.voice.say(format_args!("{name} failed: {reason}")),
+            State::Failed => self.voice.say(format_args!("{name} failed: {words}")),
             _ => {}
         }
     }
@@ -176,7 +176,7 @@ impl Supervisor {
             Executed::NotYet => return,
             Executed::Yes => Event::Executed,
             Executed::No(errno) => Event::ExecFailed(errno),
-            Executed::NoDirectory(errno) => Event::NoDirectory(errno),
+            Executed::Not(step, errno) => Event::SetupFailed(step, errno),
         };
         service.executed = None;
         self.boot_has_run |= id == BOOT_ID && event == Event::Executed;

@@ -4,7 +4,7 @@
 use std::os::fd::OwnedFd;
 
 use super::exits::Exits;
-use super::machine::{Machine, Policy, State};
+use super::machine::{Machine, Policy, Reason, State};
 use super::protocol::ServiceInfo;
 use super::spec::{BOOT, ServiceSpec};
 use crate::failure::Failure;
@@ -29,6 +29,9 @@ pub struct Service {
     pub executed: Option<OwnedFd>,
     /// Tells when it is ready.
     pub ready: Option<OwnedFd>,
+    /// Descriptors that came with the request (`--keep-fds`), and the numbers that each of its
+    /// processes gets them under.
+    pub kept: Vec<(i32, OwnedFd)>,
 }
 
 impl Service {
@@ -37,13 +40,23 @@ impl Service {
         self.spec.as_ref().map_or(BOOT, |spec| &spec.name)
     }
 
+    /// Why it is in its state, in words.
+    pub fn reason(&self) -> String {
+        match (self.machine.reason(), &self.spec) {
+            (Reason::CannotSetUp(step, errno), Some(spec)) => {
+                Failure::errno(step.words(spec), errno).to_string()
+            }
+            (reason, _) => reason.to_string(),
+        }
+    }
+
     /// How it stands, for a client.
     pub fn status(&self) -> ServiceInfo {
         let machine = &self.machine;
         ServiceInfo {
             name: self.name().to_owned(),
             state: machine.state().name().to_owned(),
-            reason: machine.reason().to_string(),
+            reason: self.reason(),
             pid: machine.pid(),
             exit: machine.last_exit(),
             starts: machine.counts().0,
@@ -85,6 +98,7 @@ impl Table {
                 machine: Machine::new(Policy::BOOT, now),
                 executed: None,
                 ready: None,
+                kept: Vec::new(),
             }],
             exits: Exits::default(),
             next: BOOT_ID + 1,
@@ -141,6 +155,7 @@ impl Table {
             machine: Machine::new(policy, now),
             executed: None,
             ready: None,
+            kept: Vec::new(),
         });
         Ok(id)
     }

@@ -107,10 +107,13 @@ fn failed(service: &Service) -> Reply {
     let name = service.name();
     let (errno, words) = match service.machine.reason() {
         Reason::CannotExecute(errno) => (errno, format!("cannot execute the program of '{name}'")),
-        Reason::CannotEnter(errno) => (
-            errno,
-            format!("cannot enter the working directory of '{name}'"),
-        ),
+        Reason::CannotSetUp(step, errno) => {
+            let words = service.spec.as_ref().map(|spec| step.words(spec));
+            (
+                errno,
+                format!("service '{name}': {}", words.unwrap_or_default()),
+            )
+        }
         _ => return Reply::Service(service.status()),
     };
     let status = if errno == Errno::ENOENT { 127 } else { 126 };

@@ -132,6 +132,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             no_new_privs: flag,
             keep_fds: flag,
             tty: flag.then(|| "/dev/ttyS1".into()),
+            log_file: flag.then(|| ("/log".into(), caps)),
             ..Setup::default()
         })
 }
