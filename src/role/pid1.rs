@@ -10,10 +10,9 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::poll::{PollFd, PollFlags};
+use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::getuid;
 
 use crate::paths::run_dir;
 use crate::supervise::protocol::Reply;
@@ -22,9 +21,10 @@ use crate::supervise::shutdown::{Helper, Shutdown};
 use crate::supervise::spawn::Boot;
 use crate::supervise::supervisor::{Answer, Supervisor};
 use crate::supervise::table::ServiceId;
+use crate::sys::call::{self, getuid, ppoll, sigprocmask};
 use crate::sys::child::{self, Peek};
-use crate::sys::entry;
 use crate::sys::power::Authority;
+use crate::sys::{entry, fault};
 use crate::time::Instant;
 
 /// The loop turns at least this often: a lost wake-up costs no more.
@@ -59,11 +59,12 @@ fn run(boot: Boot) -> u8 {
     entry::secure_standard_fds();
     let Some(authority) = Authority::take() else {
         let line = b"initsh: --pid1: this is not the first process of a PID namespace\n";
-        let _ = nix::unistd::write(std::io::stderr(), line);
+        let _ = call::write(std::io::stderr(), line);
         return 2;
     };
-    if authority.over_machine() {
-        let _ = authority.catch_ctrl_alt_del();
+    match authority.over_machine() {
+        true => drop(authority.catch_ctrl_alt_del()),
+        false => fault::order_from_environment(),
     }
     Init::new(authority, boot).run()
 }
@@ -155,7 +156,7 @@ impl Init {
             fds.push(PollFd::new(fd, events));
         }
         let timeout = self.deadline(now).since(now);
-        match ppoll(&mut fds, Some(timeout.into()), None) {
+        match ppoll(&mut fds, Some(timeout.into())) {
             Ok(0) => return Vec::new(),
             Ok(_) => {}
             Err(Errno::EINTR) => return Vec::new(),

@@ -5,12 +5,13 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::unistd::sync;
+use nix::mount::{MntFlags, MsFlags};
+use nix::sys::stat::Mode;
 
 use super::mounts::to_unmount;
 use super::protocol::Power;
 use super::voice::Voice;
+use crate::sys::call::{mkdir, mount, read_file, sync, umount2};
 use crate::sys::power::{Authority, End};
 use crate::system::params::{Params, PowerOff};
 use crate::system::{cmdline, host};
@@ -18,6 +19,9 @@ use crate::system::{cmdline, host};
 /// The I/O port of QEMU's `isa-debug-exit` as `scripts/qemu` places it. What is written there ends QEMU
 /// with twice the value plus one.
 const EXIT_PORT: u16 = 0xf4;
+
+/// How much of a file of `/proc` is read.
+const LONGEST: usize = 4 << 20;
 
 /// Syncs, unmounts (on a machine of our own only), ends it. Returns only if reboot(2) does.
 pub fn finish(authority: Authority, power: Power, voice: &mut Voice) -> Errno {
@@ -74,9 +78,9 @@ fn make_read_only(target: OsString, busy: Errno, voice: &mut Voice) {
 
 /// A file of `/proc`, which is mounted for it where it is missing; empty where there is none.
 fn proc_file(path: &str) -> Vec<u8> {
-    std::fs::read(path)
+    read_file(path, LONGEST)
         .or_else(|_| {
-            let _ = std::fs::create_dir("/proc");
+            let _ = mkdir("/proc", Mode::from_bits_truncate(0o555));
             let nothing: Option<&OsStr> = None;
             let _ = mount(
                 Some("proc"),
@@ -85,7 +89,7 @@ fn proc_file(path: &str) -> Vec<u8> {
                 MsFlags::empty(),
                 nothing,
             );
-            std::fs::read(path)
+            read_file(path, LONGEST)
         })
         .unwrap_or_default()
 }

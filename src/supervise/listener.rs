@@ -2,13 +2,13 @@
 //! or mounted over, trying costs a few system calls every now and then and nothing else.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::stat::lstat;
-use nix::unistd::unlink;
+use nix::sys::stat::Mode;
 
+use crate::sys::call::{lstat, mkdir, unlink};
 use crate::sys::seqpacket;
 use crate::time::Instant;
 
@@ -51,7 +51,7 @@ impl Listener {
     }
 
     /// Where it is.
-    pub fn path(&self) -> &std::path::Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
@@ -90,12 +90,21 @@ impl Listener {
 
     fn make(&self) -> Result<OwnedFd, Errno> {
         if let Some(directory) = self.path.parent() {
-            std::fs::create_dir_all(directory)
-                .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))?;
+            make_directories(directory)?;
         }
         match unlink(&self.path) {
             Ok(()) | Err(Errno::ENOENT) => seqpacket::listen_at(&self.path),
             Err(errno) => Err(errno),
         }
+    }
+}
+
+/// Makes a directory and those above it. Where a file is in its place, the next call says so.
+fn make_directories(directory: &Path) -> Result<(), Errno> {
+    let make = || mkdir(directory, Mode::from_bits_truncate(0o755));
+    match (make(), directory.parent()) {
+        (Ok(()) | Err(Errno::EEXIST), _) => Ok(()),
+        (Err(Errno::ENOENT), Some(above)) => make_directories(above).and_then(|()| make()),
+        (Err(errno), _) => Err(errno),
     }
 }

@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
 use super::listener::Listener;
 use super::protocol::{MAX_MESSAGE, Reply, Request, VERSION};
 use super::waits::Waiting;
+use crate::sys::call::open;
 use crate::sys::child::Exit;
 use crate::sys::seqpacket::{self, Handed};
 use crate::time::Instant;

@@ -7,15 +7,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::fcntl::{FcntlArg, OFlag};
 use nix::sys::stat::Mode;
-use nix::unistd::{chdir, execve, pipe2, read, setsid, write};
 
 use super::program::SHELL;
 use super::setup::Step;
 use super::spec::{Program, READY_FD, Ready, ServiceSpec};
 use super::voice;
 use super::wire::{Malformed, Reader, Wire, Writer};
+use crate::sys::call::{chdir, execve, fcntl, open, pipe2, read, setsid, write};
 use crate::sys::process::{self, Fork, exit_now, fork};
 use crate::sys::{seqpacket, signal};
 

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::exits::Ended;
@@ -18,7 +18,9 @@ use super::table::{BOOT_ID, ServiceId, Table};
 use super::voice::Voice;
 use super::waits::{Waiting, unknown};
 use crate::failure::Failure;
+use crate::sys::call::{kill, read_file};
 use crate::sys::child::{self, Exit};
+use crate::sys::fault;
 use crate::time::Instant;
 
 /// How long the answer to `spawn` waits for the exec.
@@ -258,8 +260,12 @@ impl Supervisor {
             | Request::Log(..)
             | Request::Upgrade(_)
             | Request::Watchdog(_)
-            | Request::HandOver(_)
-            | Request::Crash(_) => Answer::Now(refuse(&Failure::new("not yet"))),
+            | Request::HandOver(_) => Answer::Now(refuse(&Failure::new("not yet"))),
+            Request::Crash(how) => Answer::Now(match fault::answer(&how) {
+                Some(Ok(())) => Reply::Done,
+                Some(Err(text)) => refuse(&Failure::new(text)),
+                None => refuse(&Failure::new("not yet")),
+            }),
             Request::List(after) => Answer::Now(self.list(&after)),
             Request::Exits => {
                 let (list, lost) = self.table.exits.take(EXITS);
@@ -353,7 +359,7 @@ fn cut(mut text: String) -> String {
 
 /// The program's name of a process that is not ours but has become our child.
 fn orphan(pid: i32) -> String {
-    let comm = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let comm = read_file(format!("/proc/{pid}/comm").as_str(), 64).unwrap_or_default();
     match String::from_utf8_lossy(&comm).trim_end() {
         "" => "-".to_owned(),
         name => format!("({name})"),

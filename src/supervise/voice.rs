@@ -6,11 +6,12 @@ use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::stat::Mode;
-use nix::sys::termios::{LocalFlags, tcgetattr};
-use nix::unistd::write;
+use nix::sys::termios::LocalFlags;
+
+use crate::sys::call::{open, poll, quietly, tcgetattr, write};
 
 /// The longest message in bytes; what is longer is cut.
 const LONGEST: usize = 240;
@@ -39,7 +40,7 @@ impl Voice {
         }
         line.truncate(LONGEST);
         line.push(b'\n');
-        match self.put(&line) {
+        match quietly(|| self.put(&line)) {
             Ok(()) => self.lost = 0,
             Err(_) => self.lost = self.lost.saturating_add(1),
         }

@@ -7,6 +7,8 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
+use super::call::seam;
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -85,8 +87,8 @@ fn wait(
     // SAFETY: siginfo_t is plain data for which zero is a valid value.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     // SAFETY: `info` is valid for writing for the whole call.
-    let result = unsafe { libc::waitid(kind, id, &mut info, flags) };
-    Errno::result(result)?;
+    let wait = || unsafe { Errno::result(libc::waitid(kind, id, &mut info, flags)) };
+    seam("waitid", wait)?;
     // SAFETY: waitid fills in the fields of SIGCHLD, or leaves them zero where no child has ended.
     let (pid, value) = unsafe { (info.si_pid(), info.si_status()) };
     if pid == 0 {

@@ -2,10 +2,12 @@
 //! unsafe. Each file is one subject; each `unsafe` block says why it is sound.
 
 pub mod alarm;
+pub mod call;
 pub mod child;
 pub mod cpuid;
 pub mod entry;
 pub mod environment;
+pub mod fault;
 pub mod inherited;
 pub mod klog;
 pub mod packet;

@@ -6,14 +6,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
 
-use super::signal;
+use super::{call, fault, signal};
 use crate::failure::Failure;
 use crate::time::Instant;
 
@@ -30,9 +30,12 @@ pub enum Fork {
 pub fn fork() -> Result<Fork, Errno> {
     // SAFETY: the process is single-threaded (the module's invariant), so no lock can be held by a
     // thread that does not exist in the child.
-    match unsafe { nix::unistd::fork() }? {
+    match call::seam("fork", || unsafe { nix::unistd::fork() })? {
         ForkResult::Parent { child } => Ok(Fork::Parent(child)),
-        ForkResult::Child => Ok(Fork::Child),
+        ForkResult::Child => {
+            fault::enter_child();
+            Ok(Fork::Child)
+        }
     }
 }
 
@@ -70,8 +73,8 @@ pub fn exec_fd(file: BorrowedFd<'_>, argv: &[CString], envp: &[CString]) -> Errn
 /// (auxiliary vector, needs no `/proc`), else `/proc/self/exe`.
 pub fn own_executable() -> Result<OwnedFd, Errno> {
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-    open(c"/proc/self/exe", flags, Mode::empty())
-        .or_else(|_| open(own_path(), flags, Mode::empty()))
+    call::open(c"/proc/self/exe", flags, Mode::empty())
+        .or_else(|_| call::open(own_path(), flags, Mode::empty()))
 }
 
 /// The path that the kernel started this process from (`AT_EXECFN`); empty where it is not known.
@@ -135,8 +138,8 @@ pub fn set_cloexec(fd: RawFd, closed: bool) -> Result<(), Errno> {
 pub fn dup_high(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     // SAFETY: F_DUPFD_CLOEXEC makes a descriptor, which nobody else owns yet.
     unsafe {
-        let new = libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 10);
-        Errno::result(new).map(|new| OwnedFd::from_raw_fd(new))
+        let dup = || Errno::result(libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 10));
+        call::seam("dup", dup).map(|new| OwnedFd::from_raw_fd(new))
     }
 }
 

@@ -15,9 +15,12 @@ use nix::sys::socket::{
 use nix::sys::stat::{Mode, umask};
 use nix::sys::time::TimeVal;
 
+use super::call::seam;
+
 fn new(more: SockFlag) -> Result<OwnedFd, Errno> {
     let flags = SockFlag::SOCK_CLOEXEC | more;
-    socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)
+    let unix = AddressFamily::Unix;
+    seam("socket", || socket(unix, SockType::SeqPacket, flags, None))
 }
 
 /// Connects to the socket at `path`; waits `seconds` at most for a place in its queue.
@@ -34,22 +37,27 @@ pub fn listen_at(path: &Path) -> Result<OwnedFd, Errno> {
     let address = UnixAddr::new(path)?;
     let socket = new(SockFlag::SOCK_NONBLOCK)?;
     let before = umask(Mode::from_bits_truncate(0o177));
-    let bound = bind(socket.as_raw_fd(), &address);
+    let bound = seam("bind", || bind(socket.as_raw_fd(), &address));
     umask(before);
     bound?;
-    listen(&socket, Backlog::new(64)?)?;
+    let backlog = Backlog::new(64)?;
+    seam("listen", || listen(&socket, backlog))?;
     Ok(socket)
 }
 
 /// Two ends that are connected to each other.
 pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     let flags = SockFlag::SOCK_CLOEXEC;
-    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)
+    let unix = AddressFamily::Unix;
+    seam("socketpair", || {
+        socketpair(unix, SockType::SeqPacket, None, flags)
+    })
 }
 
 /// Takes a connection from a socket of [`listen_at`]. Errors: EAGAIN (there is none), EMFILE.
 pub fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-    let fd = accept4(listener.as_raw_fd(), SockFlag::SOCK_CLOEXEC)?;
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let fd = seam("accept", || accept4(listener.as_raw_fd(), flags))?;
     // SAFETY: accept4 has just made this descriptor; nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -62,7 +70,7 @@ pub fn peer_uid(socket: BorrowedFd<'_>) -> Result<u32, Errno> {
 /// Sends one message. Errors: EAGAIN (the peer does not read), EPIPE, EMSGSIZE.
 pub fn send_message(socket: BorrowedFd<'_>, message: &[u8]) -> Result<(), Errno> {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-    send(socket.as_raw_fd(), message, flags).map(drop)
+    seam("send", || send(socket.as_raw_fd(), message, flags)).map(drop)
 }
 
 /// Receives one message; `None` where the peer has closed (or sent nothing, which is no message).
@@ -71,12 +79,12 @@ pub fn send_message(socket: BorrowedFd<'_>, message: &[u8]) -> Result<(), Errno>
 pub fn receive_message(socket: BorrowedFd<'_>, longest: usize) -> Result<Option<Vec<u8>>, Errno> {
     let fd = socket.as_raw_fd();
     let look = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;
-    let length = recv(fd, &mut [], look)?;
+    let length = seam("recv", || recv(fd, &mut [], look))?;
     if length > longest {
         return Err(Errno::EMSGSIZE);
     }
     let mut message = vec![0; length];
-    let received = recv(fd, &mut message, MsgFlags::MSG_DONTWAIT)?;
+    let received = seam("recv", || recv(fd, &mut message, MsgFlags::MSG_DONTWAIT))?;
     message.truncate(received);
     Ok(Some(message).filter(|message| !message.is_empty()))
 }
@@ -111,7 +119,10 @@ pub fn receive_descriptor(socket: BorrowedFd<'_>) -> Result<Handed, Errno> {
     let mut message = [IoSliceMut::new(&mut byte)];
     let mut space = nix::cmsg_space!([RawFd; 1]);
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-    let received = recvmsg::<()>(socket.as_raw_fd(), &mut message, Some(&mut space), flags)?;
+    let fd = socket.as_raw_fd();
+    let received = seam("recvmsg", || {
+        recvmsg::<()>(fd, &mut message, Some(&mut space), flags)
+    })?;
     let length = received.bytes;
     let mut found = None;
     for along in received.cmsgs()? {

@@ -1,12 +1,13 @@
 //! How PID 1 carries out the stages of the machine's end.
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::Init;
 use crate::supervise::finish;
 use crate::supervise::protocol::Power;
 use crate::supervise::shutdown::{Action, Facts, Helper, SERVICE_GRACE};
+use crate::sys::call::kill;
 use crate::sys::process::{Fork, exit_now, fork};
 use crate::time::Instant;
 

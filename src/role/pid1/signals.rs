@@ -2,17 +2,18 @@
 //! none interrupts anything and none is lost.
 
 use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::SignalFd;
 
 use super::Init;
 use crate::supervise::protocol::Power;
+use crate::sys::call;
 use crate::time::Instant;
 
 impl Init {
     pub(super) fn take_signals(&mut self, now: Instant) {
         // As many as there are signals; a flood of them must not keep the loop here.
         for _ in 0..64 {
-            let Some(Ok(Some(info))) = self.signals.as_ref().map(SignalFd::read_signal) else {
+            let Some(Ok(Some(info))) = self.signals.as_ref().map(call::read_signal) else {
                 return;
             };
             let number = i32::try_from(info.ssi_signo).unwrap_or(0);
@@ -32,9 +33,5 @@ impl Init {
 
 /// The descriptor from which every signal is read.
 pub(super) fn open() -> Option<SignalFd> {
-    SignalFd::with_flags(
-        &SigSet::all(),
-        SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC,
-    )
-    .ok()
+    call::signalfd(&SigSet::all()).ok()
 }

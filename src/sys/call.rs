@@ -1,0 +1,211 @@
+//! The system calls of PID 1's role that can fail for want of something. They are called as `nix` has
+//! them; each can be made to fail ([`super::fault`]), and a failure that says that the machine is short
+//! of something, or broken, is kept for [`take_troubles`]. Invariant: the files of PID 1's role call
+//! nothing of `nix`, `libc` or `std::fs` by itself (a test reads them).
+
+use std::cell::Cell;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::NixPath;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag};
+use nix::mount::{MntFlags, MsFlags};
+use nix::poll::{PollFd, PollTimeout};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
+use nix::sys::stat::{FileStat, Mode};
+use nix::sys::termios::Termios;
+use nix::sys::time::TimeSpec;
+use nix::unistd::Pid;
+
+use super::fault;
+
+/// A call that failed for want of something, and how.
+pub type Trouble = (&'static str, Errno);
+
+/// How many different ones are kept between two looks at them.
+const KEPT: usize = 4;
+
+thread_local! {
+    static TROUBLES: Cell<[Option<Trouble>; KEPT]> = const { Cell::new([None; KEPT]) };
+    static DONE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// The calls that have failed since the last look.
+pub fn take_troubles() -> impl Iterator<Item = Trouble> {
+    TROUBLES.take().into_iter().flatten()
+}
+
+/// How many calls have succeeded so far (wraps): whoever is told that something is ready and gets
+/// nothing done is about to spin.
+pub fn done() -> u32 {
+    DONE.get()
+}
+
+/// Does something whose failures are not to be spoken of: speaking itself.
+pub fn quietly<T>(what: impl FnOnce() -> T) -> T {
+    let before = TROUBLES.get();
+    let result = what();
+    TROUBLES.set(before);
+    result
+}
+
+/// Whether an error is a shortage or a fault of the machine. EAGAIN is one where nothing was asked not
+/// to wait.
+fn is_trouble(call: &str, errno: Errno) -> bool {
+    use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
+    match errno {
+        EAGAIN => matches!(call, "fork" | "pipe" | "setrlimit"),
+        EMFILE | ENFILE | ENOMEM | ENOBUFS | ENOSPC | EIO | EINTR => true,
+        _ => false,
+    }
+}
+
+/// Makes a call unless it is to fail, and notes what becomes of it.
+pub(super) fn seam<T>(
+    call: &'static str,
+    make: impl FnOnce() -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    let result = fault::at(call).and_then(|()| make());
+    match &result {
+        Ok(_) => DONE.set(DONE.get().wrapping_add(1)),
+        Err(errno) => note(call, *errno),
+    }
+    result
+}
+
+fn note(call: &'static str, errno: Errno) {
+    let mut all = TROUBLES.get();
+    if !is_trouble(call, errno) || all.contains(&Some((call, errno))) {
+        return;
+    }
+    if let Some(free) = all.iter_mut().find(|place| place.is_none()) {
+        *free = Some((call, errno));
+        TROUBLES.set(all);
+    }
+}
+
+/// open(2).
+pub fn open<P: ?Sized + NixPath>(path: &P, flags: OFlag, mode: Mode) -> Result<OwnedFd, Errno> {
+    seam("open", || nix::fcntl::open(path, flags, mode))
+}
+
+/// read(2).
+pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    seam("read", || nix::unistd::read(fd, buffer))
+}
+
+/// write(2).
+pub fn write(fd: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
+    seam("write", || nix::unistd::write(fd, bytes))
+}
+
+/// A whole file, `most` bytes of it at most. Errors: those of open(2) and read(2).
+pub fn read_file<P: ?Sized + NixPath>(path: &P, most: usize) -> Result<Vec<u8>, Errno> {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let file = open(path, flags, Mode::empty())?;
+    let mut all = Vec::new();
+    let mut piece = [0; 4096];
+    while all.len() < most {
+        match read(&file, &mut piece) {
+            Ok(0) => break,
+            Ok(length) => all.extend_from_slice(&piece[..length]),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    all.truncate(most);
+    Ok(all)
+}
+
+/// pipe2(2).
+pub fn pipe2(flags: OFlag) -> Result<(OwnedFd, OwnedFd), Errno> {
+    seam("pipe", || nix::unistd::pipe2(flags))
+}
+
+/// fcntl(2).
+pub fn fcntl(fd: impl AsFd, what: FcntlArg<'_>) -> Result<libc::c_int, Errno> {
+    seam("fcntl", || nix::fcntl::fcntl(fd, what))
+}
+
+/// lstat(2).
+pub fn lstat<P: ?Sized + NixPath>(path: &P) -> Result<FileStat, Errno> {
+    seam("stat", || nix::sys::stat::lstat(path))
+}
+
+/// mkdir(2).
+pub fn mkdir<P: ?Sized + NixPath>(path: &P, mode: Mode) -> Result<(), Errno> {
+    seam("mkdir", || nix::unistd::mkdir(path, mode))
+}
+
+/// unlink(2).
+pub fn unlink<P: ?Sized + NixPath>(path: &P) -> Result<(), Errno> {
+    seam("unlink", || nix::unistd::unlink(path))
+}
+
+/// chdir(2).
+pub fn chdir<P: ?Sized + NixPath>(path: &P) -> Result<(), Errno> {
+    seam("chdir", || nix::unistd::chdir(path))
+}
+
+/// kill(2).
+pub fn kill(pid: Pid, signal: impl Into<Option<Signal>>) -> Result<(), Errno> {
+    seam("kill", || nix::sys::signal::kill(pid, signal))
+}
+
+/// poll(2).
+pub fn poll(fds: &mut [PollFd<'_>], timeout: PollTimeout) -> Result<libc::c_int, Errno> {
+    seam("poll", || nix::poll::poll(fds, timeout))
+}
+
+/// ppoll(2) that leaves the signal mask alone.
+pub fn ppoll(fds: &mut [PollFd<'_>], timeout: Option<TimeSpec>) -> Result<libc::c_int, Errno> {
+    seam("poll", || nix::poll::ppoll(fds, timeout, None))
+}
+
+/// signalfd(2), close-on-exec, for reading without waiting.
+pub fn signalfd(signals: &SigSet) -> Result<SignalFd, Errno> {
+    let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+    seam("signalfd", || SignalFd::with_flags(signals, flags))
+}
+
+/// The next signal, if there is one.
+pub fn read_signal(file: &SignalFd) -> Result<Option<siginfo>, Errno> {
+    seam("readsignal", || file.read_signal())
+}
+
+/// tcgetattr(3).
+pub fn tcgetattr(terminal: impl AsFd) -> Result<Termios, Errno> {
+    seam("tcgetattr", || nix::sys::termios::tcgetattr(terminal))
+}
+
+/// mount(2).
+pub fn mount<S, T, F, D>(
+    source: Option<&S>,
+    target: &T,
+    kind: Option<&F>,
+    flags: MsFlags,
+    data: Option<&D>,
+) -> Result<(), Errno>
+where
+    S: ?Sized + NixPath,
+    T: ?Sized + NixPath,
+    F: ?Sized + NixPath,
+    D: ?Sized + NixPath,
+{
+    seam("mount", || {
+        nix::mount::mount(source, target, kind, flags, data)
+    })
+}
+
+/// umount2(2).
+pub fn umount2<P: ?Sized + NixPath>(target: &P, flags: MntFlags) -> Result<(), Errno> {
+    seam("umount", || nix::mount::umount2(target, flags))
+}
+
+// These cannot fail for want of anything, or end in exec.
+pub use nix::sys::signal::sigprocmask;
+pub use nix::unistd::{execve, getuid, setsid, sync};
+
+#[cfg(test)]
+mod tests;
