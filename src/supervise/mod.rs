@@ -7,6 +7,7 @@ pub mod exits;
 pub mod finish;
 pub mod limits;
 pub mod listener;
+pub mod log;
 pub mod machine;
 pub mod mounts;
 pub mod power;

@@ -1,0 +1,294 @@
+//! The last lines of a service in a file of fixed size (a memfd). Invariants: what is kept begins at the
+//! beginning of a line; the newest lines are never the ones that go; every line that went is counted; the
+//! file alone is enough to go on from ([`Ring::resume`]), whenever PID 1's program is replaced or crashes.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::uio::{pread, pwrite};
+use nix::unistd::ftruncate;
+
+/// The size of the file in bytes: [`HEADER`], then the text.
+pub const SIZE: u64 = 64 * 1024;
+
+/// How much of a line is kept, in bytes.
+pub const LINE: u64 = 8 * 1024;
+
+/// The space in front of the text.
+const HEADER: u64 = 64;
+const TEXT: u64 = SIZE - HEADER;
+
+/// How much more than needed is freed at once, so that old lines are not counted for every new one.
+const FREED: u64 = 4 * 1024;
+
+const MAGIC: u64 = u64::from_le_bytes(*b"initlog1");
+
+/// Where in the header the position is that a log file has been written to; only its writer writes it.
+const FILED: i64 = 48;
+
+/// What the header says. Positions are bytes since the log was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Where the next byte goes.
+    pub end: u64,
+    /// Where the oldest line that is kept begins.
+    pub start: u64,
+    /// How many lines are before `start`.
+    pub lost: u64,
+    /// How long the line under way is, with what was cut of it.
+    pub line: u64,
+    /// Lines for which there was no memory, to be told with the next one that there is memory for.
+    pub unkept: u64,
+}
+
+/// The file and what its header says.
+#[derive(Debug)]
+pub struct Ring {
+    file: OwnedFd,
+    head: Head,
+}
+
+impl Ring {
+    /// An empty one. Errors: EMFILE, ENFILE, ENOMEM; ENOSYS (a kernel without memfds).
+    pub fn new() -> Result<Self, Errno> {
+        let file = memfd_create(c"log", MFdFlags::MFD_CLOEXEC)?;
+        ftruncate(&file, SIZE.cast_signed())?;
+        let mut ring = Self {
+            file,
+            head: Head::default(),
+        };
+        ring.save()?;
+        Ok(ring)
+    }
+
+    /// Goes on with a file of [`Ring::new`]. One whose header makes no sense counts as empty.
+    pub fn resume(file: OwnedFd) -> Self {
+        let head = Head::of(file.as_fd()).unwrap_or_default();
+        Self { file, head }
+    }
+
+    /// The file.
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// What the header says.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// Appends what a service has written.
+    pub fn append(&mut self, bytes: &[u8]) {
+        let before = self.head;
+        let kept = self.tell_unkept().and_then(|()| self.append_lines(bytes));
+        if kept.and_then(|()| self.save()).is_err() {
+            // No memory. What is gone stays gone; what was not written yet is counted.
+            self.head.end = before.end;
+            self.head.line = before.line;
+            let lines = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            self.head.unkept = before.unkept.saturating_add(lines.max(1));
+            let _ = self.save();
+        }
+    }
+
+    /// Ends the line under way, if there is one: whoever was writing it has ended.
+    pub fn end_line(&mut self) {
+        if self.head.line > 0 {
+            self.append(b"\n");
+        }
+    }
+
+    fn tell_unkept(&mut self) -> Result<(), Errno> {
+        if self.head.unkept == 0 || self.head.line > 0 {
+            return Ok(());
+        }
+        let text = format!("[{} lines lost: no memory]\n", self.head.unkept);
+        self.put(text.as_bytes())?;
+        self.head.unkept = 0;
+        Ok(())
+    }
+
+    fn append_lines(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        // What is kept of the lines looked at so far, in one piece.
+        let mut run = 0..0;
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            let newline = rest.iter().position(|&byte| byte == b'\n');
+            let length = newline.unwrap_or(rest.len());
+            let room = LINE.saturating_sub(self.head.line) as usize;
+            self.head.line += length as u64;
+            run.end = at + length.min(room);
+            at += length;
+            if newline.is_some() {
+                let cut = self.head.line.saturating_sub(LINE);
+                at += 1;
+                if cut == 0 {
+                    run.end = at;
+                } else {
+                    self.put(&bytes[run.clone()])?;
+                    self.put(format!(" [{cut} bytes cut]\n").as_bytes())?;
+                    run = at..at;
+                }
+                self.head.line = 0;
+            }
+        }
+        self.put(&bytes[run])
+    }
+
+    /// Writes a piece at the end. It may be no longer than half of the file.
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        for piece in bytes.chunks(LINE as usize) {
+            self.make_room(piece.len() as u64)?;
+            let at = self.head.end % TEXT;
+            let first = piece.len().min((TEXT - at) as usize);
+            write_all(self.file.as_fd(), &piece[..first], HEADER + at)?;
+            write_all(self.file.as_fd(), &piece[first..], HEADER)?;
+            self.head.end += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn make_room(&mut self, length: u64) -> Result<(), Errno> {
+        let needed = (self.head.end + length).saturating_sub(TEXT);
+        if needed <= self.head.start {
+            return Ok(());
+        }
+        let (start, lines) = self.line_after(needed + FREED)?;
+        self.head.start = start;
+        self.head.lost += lines;
+        // Before anything is overwritten: whoever reads the file later must not take it for a line.
+        self.save()
+    }
+
+    /// The first beginning of a line at `goal` or after it, and how many lines are before it.
+    fn line_after(&self, goal: u64) -> Result<(u64, u64), Errno> {
+        let mut lines = 0;
+        let mut at = self.head.start;
+        let mut buffer = [0; 2048];
+        loop {
+            let read = read_text(self.file.as_fd(), at, self.head.end, &mut buffer)?;
+            if read == 0 {
+                return Ok((self.head.end, lines + 1));
+            }
+            for (index, _) in buffer[..read].iter().enumerate().filter(|(_, b)| **b == b'\n') {
+                lines += 1;
+                let next = at + index as u64 + 1;
+                if next >= goal {
+                    return Ok((next, lines));
+                }
+            }
+            at += read as u64;
+        }
+    }
+
+    /// Where a reader stands who has read up to `from`: there, or at the oldest line where that is lost
+    /// (or was never written).
+    pub fn position(&self, from: u64) -> u64 {
+        match from {
+            from if (self.head.start..=self.head.end).contains(&from) => from,
+            _ => self.head.start,
+        }
+    }
+
+    /// What is kept from a [position](Ring::position) on, `limit` bytes at most.
+    pub fn read(&self, from: u64, limit: usize) -> Result<Vec<u8>, Errno> {
+        read_from(self.file.as_fd(), self.head, from, limit)
+    }
+
+    fn save(&mut self) -> Result<(), Errno> {
+        let Head {
+            end,
+            start,
+            lost,
+            line,
+            unkept,
+        } = self.head;
+        let mut bytes = [0; FILED as usize];
+        let values = [MAGIC, end, start, lost, line, unkept];
+        for (place, value) in bytes.chunks_exact_mut(8).zip(values) {
+            place.copy_from_slice(&value.to_le_bytes());
+        }
+        write_all(self.file.as_fd(), &bytes, 0)
+    }
+}
+
+impl Head {
+    /// The header of a file, if it makes sense.
+    pub fn of(file: BorrowedFd<'_>) -> Option<Self> {
+        let mut bytes = [0; FILED as usize];
+        let read = pread(file, &mut bytes, 0).ok()?;
+        let mut values = bytes[..read].chunks_exact(8).map(|value| {
+            value.try_into().map(u64::from_le_bytes).unwrap_or_default()
+        });
+        let magic = values.next()?;
+        let head = Self {
+            end: values.next()?,
+            start: values.next()?,
+            lost: values.next()?,
+            line: values.next()?,
+            unkept: values.next()?,
+        };
+        let sane = magic == MAGIC && head.start <= head.end && head.end - head.start <= TEXT;
+        sane.then_some(head)
+    }
+}
+
+/// The text of a file from a position between its `start` and its `end` on, `limit` bytes at most.
+pub fn read_from(
+    file: BorrowedFd<'_>,
+    head: Head,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<u8>, Errno> {
+    let length = head.end.saturating_sub(from).min(limit as u64).min(TEXT) as usize;
+    let mut text = vec![0; length];
+    let mut done = 0;
+    while done < length {
+        match read_text(file, from + done as u64, head.end, &mut text[done..])? {
+            0 => break,
+            read => done += read,
+        }
+    }
+    text.truncate(done);
+    Ok(text)
+}
+
+/// The position up to which the log file was written.
+pub fn filed(file: BorrowedFd<'_>) -> u64 {
+    let mut bytes = [0; 8];
+    match pread(file, &mut bytes, FILED) {
+        Ok(8) => u64::from_le_bytes(bytes),
+        _ => 0,
+    }
+}
+
+/// Notes that position.
+pub fn set_filed(file: BorrowedFd<'_>, position: u64) {
+    let _ = pwrite(file, &position.to_le_bytes(), FILED);
+}
+
+/// Reads text in one piece, which ends at the end of the file, at `end` or of the buffer.
+fn read_text(file: BorrowedFd<'_>, from: u64, end: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let at = from % TEXT;
+    let most = end.saturating_sub(from).min(TEXT - at);
+    let most = buffer.len().min(most as usize);
+    pread(file, &mut buffer[..most], (HEADER + at).cast_signed())
+}
+
+fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8], mut at: u64) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match pwrite(file, bytes, at.cast_signed())? {
+            0 => return Err(Errno::ENOSPC),
+            written => {
+                bytes = &bytes[written..];
+                at += written as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
