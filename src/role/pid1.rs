@@ -78,6 +78,7 @@ enum Source {
     Client(ClientId, Interest),
     Executed(ServiceId),
     Ready(ServiceId),
+    Log(ServiceId),
 }
 
 struct Init {
@@ -115,6 +116,7 @@ impl Init {
             self.upkeep(now);
             let ready = self.wait(now);
             let now = Instant::now();
+            self.hear_logs(&ready, now);
             for source in ready {
                 self.serve(source, now);
             }
@@ -201,6 +203,9 @@ impl Init {
                 all.push((Source::Ready(service.id), pipe.as_fd(), input));
             }
         }
+        for (id, log) in self.supervisor.logs() {
+            all.push((Source::Log(id), log.source(), input));
+        }
         all
     }
 
@@ -213,6 +218,7 @@ impl Init {
             Some(self.server.listener.deadline()),
             self.server.deadline(),
             self.supervisor.table.deadline(),
+            self.supervisor.logs_deadline(),
             self.shutdown.deadline(),
         ];
         deadlines.into_iter().flatten().min().unwrap_or(now)
@@ -243,6 +249,19 @@ impl Init {
             }
             Source::Executed(id) => self.supervisor.hear_executed(id, now),
             Source::Ready(id) => self.supervisor.hear_ready(id, now),
+            // All together: see `hear_logs`.
+            Source::Log(_) => {}
+        }
+    }
+
+    fn hear_logs(&mut self, ready: &[Source], now: Instant) {
+        let log = |source: &Source| match source {
+            Source::Log(id) => Some(*id),
+            _ => None,
+        };
+        let logs: Vec<_> = ready.iter().filter_map(log).collect();
+        if !logs.is_empty() {
+            self.supervisor.hear_logs(&logs, now);
         }
     }
 

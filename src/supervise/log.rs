@@ -8,11 +8,11 @@ pub mod ring;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::unistd::{Gid, Uid, fchown, pipe2, read};
+use nix::fcntl::{FcntlArg, OFlag};
 
 use self::ring::Ring;
 use super::protocol::{LIST_FULL, LogChunk};
+use crate::sys::call::{fchown, fcntl, pipe2, read};
 
 /// How much is read at once, in bytes.
 const PIECE: usize = 8 * 1024;
@@ -59,8 +59,7 @@ impl Log {
     /// The end of the pipe that a process is given. It belongs to the service's user from now on: a
     /// program may open `/dev/stdout`.
     pub fn output(&self, user: Option<u32>, group: Option<u32>) -> BorrowedFd<'_> {
-        let (user, group) = (user.unwrap_or(0), group.unwrap_or(0));
-        let _ = fchown(&self.write, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)));
+        let _ = fchown(&self.write, user.unwrap_or(0), group.unwrap_or(0));
         self.write.as_fd()
     }
 

@@ -5,6 +5,7 @@
 pub mod client;
 pub mod exits;
 pub mod finish;
+mod hearing;
 pub mod limits;
 pub mod listener;
 pub mod log;

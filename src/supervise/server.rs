@@ -143,7 +143,8 @@ impl Server {
             self.spare = spare();
         }
         if self.peers.len() >= CLIENTS {
-            let silent = self.peers.iter().filter(|peer| peer.waiting.is_none());
+            let idle = |peer: &&Peer| peer.waiting.as_ref().is_none_or(Waiting::is_idle);
+            let silent = self.peers.iter().filter(idle);
             // Nobody to send away: the new one has to go.
             let Some(longest) = silent.min_by_key(|peer| peer.heard).map(|peer| peer.id) else {
                 return;

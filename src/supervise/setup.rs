@@ -41,6 +41,13 @@ pub struct Setup {
     pub log_file: Option<(OsString, u64)>,
 }
 
+impl Setup {
+    /// Whether PID 1 keeps what its processes write.
+    pub fn logs(&self) -> bool {
+        self.stdout == Stdio::Log || self.stderr == Stdio::Log
+    }
+}
+
 /// Where a standard descriptor of a service leads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Stdio {

@@ -11,8 +11,8 @@ use nix::fcntl::{FcntlArg, OFlag};
 use nix::sys::stat::Mode;
 
 use super::program::SHELL;
-use super::setup::Step;
-use super::spec::{Program, READY_FD, Ready, ServiceSpec};
+use super::setup::{Setup, Stdio, Step};
+use super::spec::{NOTIFY_SOCKET, Program, READY_FD, Ready, ServiceSpec};
 use super::voice;
 use super::wire::{Malformed, Reader, Wire, Writer};
 use crate::sys::call::{chdir, execve, fcntl, open, pipe2, read, setsid, write};
@@ -24,6 +24,15 @@ use crate::sys::{seqpacket, signal};
 pub struct Launcher {
     machine: bool,
     own: Option<OwnedFd>,
+}
+
+/// What PID 1 has for a service besides its description.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// The pipe for standard output and error where they are [`Stdio::Log`].
+    pub log: Option<BorrowedFd<'a>>,
+    /// The address in `NOTIFY_SOCKET`.
+    pub notify: Option<&'a OsStr>,
 }
 
 /// How the boot role is started.
@@ -73,15 +82,16 @@ impl Launcher {
     }
 
     /// Starts a service. Errors: EAGAIN, ENOMEM, EMFILE: try again later.
-    pub fn service(&self, spec: &ServiceSpec) -> Result<Started, Errno> {
+    pub fn service(&self, spec: &ServiceSpec, given: Given<'_>) -> Result<Started, Errno> {
         let pipes = Pipes::new(spec.ready == Ready::Descriptor)?;
         match fork()? {
             Fork::Parent(pid) => Ok(pipes.keep(pid.as_raw())),
             Fork::Child => {
                 self.stdio(false);
+                put_log(&spec.setup, given.log);
                 let entered = chdir(spec.cwd.as_os_str());
                 entered.unwrap_or_else(|errno| pipes.give_up(Some(Step::Directory), errno));
-                let env = environment(spec);
+                let env = environment(spec, given.notify);
                 let argv = words(&spec.argv);
                 enter(pipes.ready.as_ref().map(|(_, write)| write.as_fd()));
                 let errno = match &spec.program {
@@ -272,6 +282,16 @@ fn put(file: Option<OwnedFd>, onto: &[i32]) {
     }
 }
 
+fn put_log(setup: &Setup, log: Option<BorrowedFd<'_>>) {
+    for (number, stdio) in [(1, &setup.stdout), (2, &setup.stderr)] {
+        if let (Stdio::Log, Some(log)) = (stdio, log) {
+            let _ = process::dup_onto(log.as_raw_fd(), number);
+            // An earlier process may have left it otherwise.
+            let _ = blocking(&log);
+        }
+    }
+}
+
 fn words(argv: &[impl AsRef<OsStr>]) -> Vec<CString> {
     // The protocol lets no NUL byte through.
     let word = |word: &OsStr| CString::new(word.as_bytes()).unwrap_or_default();
@@ -294,11 +314,15 @@ fn variable((name, value): (impl AsRef<OsStr>, impl AsRef<OsStr>)) -> CString {
     CString::new(text).unwrap_or_default()
 }
 
-fn environment(spec: &ServiceSpec) -> Vec<CString> {
-    let given = spec.env.iter().filter(|(name, _)| name != READY_FD);
+fn environment(spec: &ServiceSpec, notify: Option<&OsStr>) -> Vec<CString> {
+    let ours = |name: &OsStr| name == READY_FD || name == NOTIFY_SOCKET;
+    let given = spec.env.iter().filter(|(name, _)| !ours(name));
     let mut env: Vec<_> = given.map(|(name, value)| variable((name, value))).collect();
     if spec.ready == Ready::Descriptor {
         env.push(variable((READY_FD, GIVEN.to_string())));
+    }
+    if let Some(address) = notify {
+        env.push(variable((NOTIFY_SOCKET, address)));
     }
     env
 }

@@ -123,6 +123,9 @@ pub enum Ready {
 /// The environment variable that names the readiness descriptor.
 pub const READY_FD: &str = "INITSH_READY_FD";
 
+/// The environment variable that names the socket of sd_notify(3).
+pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+
 wire_struct!(ServiceSpec {
     name,
     program,

@@ -44,6 +44,8 @@ pub struct Supervisor {
     doorbell: Option<OwnedFd>,
     boot_has_run: bool,
     ending: bool,
+    /// When logs are looked at again.
+    pub(super) logs_rest: Option<Instant>,
 }
 
 /// What a request leads to.
@@ -68,6 +70,7 @@ impl Supervisor {
             doorbell: None,
             boot_has_run: false,
             ending: false,
+            logs_rest: None,
         }
     }
 
@@ -109,8 +112,11 @@ impl Supervisor {
         let Some(service) = self.table.get_mut(id) else {
             return Event::ForkFailed(Errno::ESRCH);
         };
+        if let Err(errno) = service.prepare() {
+            return Event::ForkFailed(errno);
+        }
         let started = match &service.spec {
-            Some(spec) => self.launcher.service(spec),
+            Some(spec) => self.launcher.service(spec, service.given(spec)),
             None => {
                 let started = self.launcher.boot(&self.boot, self.boot_has_run);
                 started.map(|(started, doorbell)| {
@@ -161,6 +167,7 @@ impl Supervisor {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Instant) {
+        self.tick_logs(now);
         for id in self.table.due(now) {
             self.event(id, Event::Tick, now);
         }
@@ -216,6 +223,7 @@ impl Supervisor {
         if let Some(id) = service.map(|service| service.id) {
             self.hear_executed(id, now);
             self.hear_ready(id, now);
+            self.hear_last(id);
             self.event(id, Event::Exited(exit), now);
             if let Some(service) = self.table.get_mut(id) {
                 service.executed = None;
@@ -257,7 +265,6 @@ impl Supervisor {
             | Request::Restart(..)
             | Request::Signal(..)
             | Request::Redefine(_)
-            | Request::Log(..)
             | Request::Upgrade(_)
             | Request::Watchdog(_)
             | Request::HandOver(_) => Answer::Now(refuse(&Failure::new("not yet"))),
@@ -266,6 +273,7 @@ impl Supervisor {
                 Some(Err(text)) => refuse(&Failure::new(text)),
                 None => refuse(&Failure::new("not yet")),
             }),
+            Request::Log(name, from, limit) => self.request_log(name, from, limit, now),
             Request::List(after) => Answer::Now(self.list(&after)),
             Request::Exits => {
                 let (list, lost) = self.table.exits.take(EXITS);
@@ -344,11 +352,11 @@ impl Supervisor {
 }
 
 /// A refusal for a failure.
-fn refuse(failure: &Failure) -> Reply {
+pub(super) fn refuse(failure: &Failure) -> Reply {
     Reply::Refused(failure.status(), 0, cut(failure.to_string()))
 }
 
-fn cut(mut text: String) -> String {
+pub(super) fn cut(mut text: String) -> String {
     let mut end = text.len().min(WORDS);
     while !text.is_char_boundary(end) {
         end -= 1;

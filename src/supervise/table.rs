@@ -4,6 +4,7 @@
 use std::os::fd::OwnedFd;
 
 use super::exits::Exits;
+use super::log::Log;
 use super::machine::{Machine, Policy, Reason, State};
 use super::protocol::ServiceInfo;
 use super::spec::{BOOT, ServiceSpec};
@@ -29,6 +30,12 @@ pub struct Service {
     pub executed: Option<OwnedFd>,
     /// Tells when it is ready.
     pub ready: Option<OwnedFd>,
+    /// What it has written, where it writes into a log.
+    pub log: Option<Log>,
+    /// The socket on which its processes say how they are.
+    pub notify: Option<OwnedFd>,
+    /// What they said last (`STATUS=`).
+    pub said: Option<Box<str>>,
     /// Descriptors that came with the request (`--keep-fds`), and the numbers that each of its
     /// processes gets them under.
     pub kept: Vec<(i32, OwnedFd)>,
@@ -98,6 +105,9 @@ impl Table {
                 machine: Machine::new(Policy::BOOT, now),
                 executed: None,
                 ready: None,
+                log: None,
+                notify: None,
+                said: None,
                 kept: Vec::new(),
             }],
             exits: Exits::default(),
@@ -138,23 +148,30 @@ impl Table {
     ///
     /// Errors: that one is still alive; there are too many.
     pub fn add(&mut self, spec: ServiceSpec, now: Instant) -> Result<ServiceId, Failure> {
+        let mut log = None;
         if let Some(before) = self.named(&spec.name) {
             if !before.machine.state().is_settled() {
                 return Err(taken(before));
             }
             let id = before.id;
-            self.services.retain(|service| service.id != id);
+            let at = self.services.iter().position(|service| service.id == id);
+            // Whoever follows its log goes on with that of the new one.
+            log = at.and_then(|at| self.services.remove(at).log);
         }
         self.make_room()?;
         let id = self.next;
         self.next = self.next.wrapping_add(1).max(BOOT_ID + 1);
         let policy = Policy::of(&spec);
+        let logs = spec.setup.logs();
         self.services.push(Service {
             id,
             spec: Some(spec),
             machine: Machine::new(policy, now),
             executed: None,
             ready: None,
+            log: log.filter(|_| logs),
+            notify: None,
+            said: None,
             kept: Vec::new(),
         });
         Ok(id)

@@ -16,6 +16,8 @@ pub struct Waiting {
     deadline: Option<Instant>,
     exits_before: u32,
     exit: Option<Exit>,
+    /// More of the target's log than up to here, instead of anything else.
+    log: Option<u64>,
 }
 
 impl Waiting {
@@ -31,7 +33,25 @@ impl Waiting {
             deadline,
             exits_before,
             exit: None,
+            log: None,
         }
+    }
+
+    /// A wait for more of a service's log than up to `from`.
+    pub fn for_log(name: String, from: u64, deadline: Option<Instant>) -> Self {
+        Self {
+            target: Target::Name(name),
+            until: Until::Settled,
+            deadline,
+            exits_before: 0,
+            exit: None,
+            log: Some(from),
+        }
+    }
+
+    /// Whether it may wait for ever: a client that only looks on makes room for others.
+    pub fn is_idle(&self) -> bool {
+        self.log.is_some()
     }
 
     /// When it is over, if ever.
@@ -59,6 +79,13 @@ impl Waiting {
         let Some(service) = table.named(name) else {
             return Some(unknown(name));
         };
+        if let Some(from) = self.log {
+            let Some(log) = &service.log else {
+                return Some(unknown(name));
+            };
+            let come = log.end() != from || over;
+            return come.then(|| Reply::Log(log.chunk(from)));
+        }
         self.reached(service).or_else(|| {
             over.then(|| match self.until {
                 Until::Executed | Until::Ready => Reply::Service(service.status()),

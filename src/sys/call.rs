@@ -11,12 +11,13 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag};
 use nix::mount::{MntFlags, MsFlags};
 use nix::poll::{PollFd, PollTimeout};
+use nix::sys::memfd::MFdFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::sys::stat::{FileStat, Mode};
 use nix::sys::termios::Termios;
 use nix::sys::time::TimeSpec;
-use nix::unistd::Pid;
+use nix::unistd::{Gid, Pid, Uid};
 
 use super::fault;
 
@@ -121,6 +122,32 @@ pub fn read_file<P: ?Sized + NixPath>(path: &P, most: usize) -> Result<Vec<u8>, 
 /// pipe2(2).
 pub fn pipe2(flags: OFlag) -> Result<(OwnedFd, OwnedFd), Errno> {
     seam("pipe", || nix::unistd::pipe2(flags))
+}
+
+/// memfd_create(2), close-on-exec, of this size in bytes.
+pub fn memfd<P: ?Sized + NixPath>(name: &P, size: u32) -> Result<OwnedFd, Errno> {
+    seam("memfd", || {
+        let file = nix::sys::memfd::memfd_create(name, MFdFlags::MFD_CLOEXEC)?;
+        nix::unistd::ftruncate(&file, size.into()).map(|()| file)
+    })
+}
+
+/// pread(2).
+pub fn pread(fd: impl AsFd, buffer: &mut [u8], at: u32) -> Result<usize, Errno> {
+    seam("pread", || nix::sys::uio::pread(fd, buffer, at.into()))
+}
+
+/// pwrite(2).
+pub fn pwrite(fd: impl AsFd, bytes: &[u8], at: u32) -> Result<usize, Errno> {
+    seam("pwrite", || nix::sys::uio::pwrite(fd, bytes, at.into()))
+}
+
+/// fchown(2).
+pub fn fchown(fd: impl AsFd, user: u32, group: u32) -> Result<(), Errno> {
+    let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+    seam("fchown", || {
+        nix::unistd::fchown(fd, Some(user), Some(group))
+    })
 }
 
 /// fcntl(2).

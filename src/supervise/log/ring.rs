@@ -5,9 +5,8 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::uio::{pread, pwrite};
-use nix::unistd::ftruncate;
+
+use crate::sys::call::{memfd, pread, pwrite};
 
 /// The size of the file in bytes: [`HEADER`], then the text.
 pub const SIZE: u64 = 64 * 1024;
@@ -25,7 +24,7 @@ const FREED: u64 = 4 * 1024;
 const MAGIC: u64 = u64::from_le_bytes(*b"initlog1");
 
 /// Where in the header the position is that a log file has been written to; only its writer writes it.
-const FILED: i64 = 48;
+const FILED: u32 = 48;
 
 /// What the header says. Positions are bytes since the log was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,10 +51,8 @@ pub struct Ring {
 impl Ring {
     /// An empty one. Errors: EMFILE, ENFILE, ENOMEM; ENOSYS (a kernel without memfds).
     pub fn new() -> Result<Self, Errno> {
-        let file = memfd_create(c"log", MFdFlags::MFD_CLOEXEC)?;
-        ftruncate(&file, SIZE.cast_signed())?;
         let mut ring = Self {
-            file,
+            file: memfd(c"log", SIZE as u32)?,
             head: Head::default(),
         };
         ring.save()?;
@@ -172,7 +169,11 @@ impl Ring {
             if read == 0 {
                 return Ok((self.head.end, lines + 1));
             }
-            for (index, _) in buffer[..read].iter().enumerate().filter(|(_, b)| **b == b'\n') {
+            for (index, _) in buffer[..read]
+                .iter()
+                .enumerate()
+                .filter(|(_, b)| **b == b'\n')
+            {
                 lines += 1;
                 let next = at + index as u64 + 1;
                 if next >= goal {
@@ -219,9 +220,9 @@ impl Head {
     pub fn of(file: BorrowedFd<'_>) -> Option<Self> {
         let mut bytes = [0; FILED as usize];
         let read = pread(file, &mut bytes, 0).ok()?;
-        let mut values = bytes[..read].chunks_exact(8).map(|value| {
-            value.try_into().map(u64::from_le_bytes).unwrap_or_default()
-        });
+        let mut values = bytes[..read]
+            .chunks_exact(8)
+            .map(|value| value.try_into().map(u64::from_le_bytes).unwrap_or_default());
         let magic = values.next()?;
         let head = Self {
             end: values.next()?,
@@ -274,12 +275,12 @@ fn read_text(file: BorrowedFd<'_>, from: u64, end: u64, buffer: &mut [u8]) -> Re
     let at = from % TEXT;
     let most = end.saturating_sub(from).min(TEXT - at);
     let most = buffer.len().min(most as usize);
-    pread(file, &mut buffer[..most], (HEADER + at).cast_signed())
+    pread(file, &mut buffer[..most], (HEADER + at) as u32)
 }
 
 fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8], mut at: u64) -> Result<(), Errno> {
     while !bytes.is_empty() {
-        match pwrite(file, bytes, at.cast_signed())? {
+        match pwrite(file, bytes, at as u32)? {
             0 => return Err(Errno::ENOSPC),
             written => {
                 bytes = &bytes[written..];

@@ -1,0 +1,124 @@
+//! What PID 1 hears from services while they run: their logs. Invariant: in each turn a bounded number of
+//! bytes from each service, and from all together, whatever they write.
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::log::Log;
+use super::machine::is_shortage;
+use super::protocol::Reply;
+use super::spawn::Given;
+use super::spec::ServiceSpec;
+use super::supervisor::{Answer, Supervisor, cut, refuse};
+use super::table::{Service, ServiceId};
+use super::waits::{Waiting, unknown};
+use crate::failure::Failure;
+use crate::time::Instant;
+
+/// For how long logs are left alone after each look at them: a pipe holds what comes meanwhile, and a
+/// service that writes line by line wakes PID 1 a hundred times a second at most.
+pub const REST: Duration = Duration::from_millis(10);
+
+/// The most that is taken from one service in a turn, in pieces of 8 KiB: what a pipe holds.
+const PIECES: usize = 8;
+
+/// The most from all of them, where there are many.
+const ALL_PIECES: usize = 256;
+
+impl Service {
+    /// Makes what its next process is going to be given. Errors: EMFILE, ENOMEM: try again later.
+    pub fn prepare(&mut self) -> Result<(), Errno> {
+        let Some(spec) = &self.spec else {
+            return Ok(());
+        };
+        if spec.setup.logs() && self.log.is_none() {
+            self.log = match Log::new() {
+                // A kernel that has no memfds: it writes on the console.
+                Err(errno) if !is_shortage(errno) => None,
+                log => Some(log?),
+            };
+        }
+        Ok(())
+    }
+
+    /// What its next process is given besides its description.
+    pub fn given(&self, spec: &ServiceSpec) -> Given<'_> {
+        let setup = &spec.setup;
+        let log = self.log.as_ref();
+        Given {
+            log: log.map(|log| log.output(setup.user, setup.group)),
+            notify: None,
+        }
+    }
+}
+
+impl Supervisor {
+    /// The logs to wait for now; none while they rest.
+    pub fn logs(&self) -> impl Iterator<Item = (ServiceId, &Log)> {
+        let all = match self.logs_rest {
+            None => self.table.all(),
+            Some(_) => &[],
+        };
+        all.iter()
+            .filter_map(|service| Some((service.id, service.log.as_ref()?)))
+    }
+
+    /// These services have written something.
+    pub fn hear_logs(&mut self, ids: &[ServiceId], now: Instant) {
+        let pieces = (ALL_PIECES / ids.len().max(1)).clamp(1, PIECES);
+        for &id in ids {
+            if let Some(log) = self
+                .table
+                .get_mut(id)
+                .and_then(|service| service.log.as_mut())
+            {
+                log.take(pieces);
+            }
+        }
+        self.logs_rest = Some(now + REST);
+    }
+
+    /// When they have rested.
+    pub fn logs_deadline(&self) -> Option<Instant> {
+        self.logs_rest
+    }
+
+    /// Wakes the logs when they have rested.
+    pub(super) fn tick_logs(&mut self, now: Instant) {
+        self.logs_rest = self.logs_rest.filter(|until| *until > now);
+    }
+
+    /// A service's process has ended: what it has left in its pipe.
+    pub(super) fn hear_last(&mut self, id: ServiceId) {
+        if let Some(log) = self
+            .table
+            .get_mut(id)
+            .and_then(|service| service.log.as_mut())
+        {
+            log.take_last();
+        }
+    }
+
+    pub(super) fn request_log(
+        &self,
+        name: String,
+        from: u64,
+        limit: Duration,
+        now: Instant,
+    ) -> Answer {
+        let Some(service) = self.table.named(&name) else {
+            return Answer::Now(unknown(&cut(name)));
+        };
+        let Some(log) = &service.log else {
+            let failure = Failure::new(format!(
+                "service '{name}' has no log: start it with --stdout log --stderr log"
+            ));
+            return Answer::Now(refuse(&failure));
+        };
+        if log.end() == from && limit > Duration::ZERO {
+            return Answer::Later(Waiting::for_log(name, from, Some(now + limit)));
+        }
+        Answer::Now(Reply::Log(log.chunk(from)))
+    }
+}
