@@ -1,34 +1,31 @@
 //! The pid1 role: one thread, one `poll` loop. Invariants: it never parses a script, never waits for
 //! anything but `poll`, and ends only when the machine (or its PID namespace) does.
 
+mod brake;
 mod ending;
 mod signals;
+mod sources;
 
 use std::ffi::{CString, OsString};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::signalfd::SignalFd;
 
+use self::brake::Brake;
+use self::sources::Source;
 use crate::paths::run_dir;
 use crate::supervise::protocol::Reply;
-use crate::supervise::server::{ClientId, Interest, Server};
+use crate::supervise::server::{Interest, Server};
 use crate::supervise::shutdown::{Helper, Shutdown};
 use crate::supervise::spawn::Boot;
 use crate::supervise::supervisor::{Answer, Supervisor};
-use crate::supervise::table::ServiceId;
-use crate::sys::call::{self, getuid, ppoll, sigprocmask};
-use crate::sys::child::{self, Peek};
+use crate::sys::call::{self, getuid, sigprocmask};
+use crate::sys::child::{self, Exit, Peek};
 use crate::sys::power::Authority;
 use crate::sys::{entry, fault};
 use crate::time::Instant;
-
-/// The loop turns at least this often: a lost wake-up costs no more.
-const SLOW_TICK: Duration = Duration::from_secs(5);
 
 /// How many children are reaped in one turn; clients are served in between.
 const REAPED: usize = 512;
@@ -69,18 +66,6 @@ fn run(boot: Boot) -> u8 {
     Init::new(authority, boot).run()
 }
 
-/// What a descriptor in the poll set is.
-#[derive(Debug, Clone, Copy)]
-enum Source {
-    Signals,
-    Listener,
-    Doorbell,
-    Client(ClientId, Interest),
-    Executed(ServiceId),
-    Ready(ServiceId),
-    Log(ServiceId),
-}
-
 struct Init {
     authority: Authority,
     signals: Option<SignalFd>,
@@ -91,6 +76,9 @@ struct Init {
     helper_state: Helper,
     childless: bool,
     more_to_reap: bool,
+    half_reaped: Option<i32>,
+    patient_until: Instant,
+    brake: Brake,
 }
 
 impl Init {
@@ -106,15 +94,18 @@ impl Init {
             helper_state: Helper::Absent,
             childless: false,
             more_to_reap: false,
+            half_reaped: None,
+            patient_until: now,
+            brake: Brake::default(),
         }
     }
 
     fn run(mut self) -> ! {
         self.supervisor.start_boot(Instant::now());
         loop {
-            let now = Instant::now();
-            self.upkeep(now);
-            let ready = self.wait(now);
+            let begun = Instant::now();
+            self.upkeep(begun);
+            let ready = self.wait(begun);
             let now = Instant::now();
             self.hear_logs(&ready, now);
             for source in ready {
@@ -124,6 +115,7 @@ impl Init {
             self.supervisor.tick(now);
             self.answer_waiting(now);
             self.go_down(now);
+            self.brake(begun);
         }
     }
 
@@ -147,81 +139,6 @@ impl Init {
             let text = format_args!("control socket {path}: {errno:?} ({})", errno.desc());
             self.supervisor.voice.say(text);
         }
-    }
-
-    /// Sleeps until something happens; what.
-    fn wait(&self, now: Instant) -> Vec<Source> {
-        let mut sources = Vec::new();
-        let mut fds = Vec::new();
-        for (source, fd, events) in self.descriptors() {
-            sources.push(source);
-            fds.push(PollFd::new(fd, events));
-        }
-        let timeout = self.deadline(now).since(now);
-        match ppoll(&mut fds, Some(timeout.into())) {
-            Ok(0) => return Vec::new(),
-            Ok(_) => {}
-            Err(Errno::EINTR) => return Vec::new(),
-            // Out of memory or the like: turn slowly rather than spin.
-            Err(_) => {
-                std::thread::sleep(Duration::from_millis(100));
-                return Vec::new();
-            }
-        }
-        let happened = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
-        let mut index = fds.iter();
-        sources.retain(|_| index.next().is_some_and(happened));
-        sources
-    }
-
-    fn descriptors(&self) -> Vec<(Source, BorrowedFd<'_>, PollFlags)> {
-        let input = PollFlags::POLLIN;
-        let mut all = Vec::with_capacity(16);
-        let server = &self.server;
-        if let Some(signals) = &self.signals {
-            all.push((Source::Signals, signals.as_fd(), input));
-        }
-        if let Some(socket) = server.listener.socket() {
-            all.push((Source::Listener, socket, input));
-        }
-        if let Some(doorbell) = server.doorbell() {
-            all.push((Source::Doorbell, doorbell, input));
-        }
-        for (id, fd, interest) in server.interests() {
-            let events = match interest {
-                Interest::Read => input,
-                Interest::Write => PollFlags::POLLOUT,
-                Interest::HangUp => PollFlags::empty(),
-            };
-            all.push((Source::Client(id, interest), fd, events));
-        }
-        for service in self.supervisor.table.all() {
-            if let Some(pipe) = &service.executed {
-                all.push((Source::Executed(service.id), pipe.as_fd(), input));
-            }
-            if let Some(pipe) = &service.ready {
-                all.push((Source::Ready(service.id), pipe.as_fd(), input));
-            }
-        }
-        for (id, log) in self.supervisor.logs() {
-            all.push((Source::Log(id), log.source(), input));
-        }
-        all
-    }
-
-    fn deadline(&self, now: Instant) -> Instant {
-        if self.more_to_reap {
-            return now;
-        }
-        let deadlines = [
-            Some(now + SLOW_TICK),
-            Some(self.server.listener.deadline()),
-            self.server.deadline(),
-            self.supervisor.table.deadline(),
-            self.supervisor.logs_deadline(),
-            self.shutdown.deadline(),
-        ];
-        deadlines.into_iter().flatten().min().unwrap_or(now)
     }
 
     fn serve(&mut self, source: Source, now: Instant) {
@@ -269,24 +186,38 @@ impl Init {
     fn reap(&mut self, now: Instant) {
         self.more_to_reap = true;
         for turn in 0..REAPED {
-            match child::peek() {
-                Peek::Ended(pid, exit) => {
-                    let number = pid.as_raw();
-                    if self.helper == Some(number) {
-                        self.helper = None;
-                        self.helper_state = Helper::Ended;
-                    } else {
-                        self.supervisor.ended(number, exit, turn < NAMED, now);
-                        self.server.note_exit(number, exit);
-                    }
-                    let _ = child::reap(pid);
-                }
+            let (pid, exit) = match child::peek() {
+                Peek::Ended(pid, exit) => (pid, exit),
+                // The next turn looks again.
+                Peek::Unknown => return,
                 none => {
                     self.childless = none == Peek::Childless;
                     self.more_to_reap = false;
                     return;
                 }
+            };
+            let number = pid.as_raw();
+            if self.half_reaped != Some(number) {
+                self.take_exit(number, exit, turn < NAMED, now);
             }
+            match child::reap(pid) {
+                Ok(()) | Err(Errno::ECHILD) => self.half_reaped = None,
+                // It is still there, and its exit must not count twice.
+                Err(_) => {
+                    self.half_reaped = Some(number);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take_exit(&mut self, pid: i32, exit: Exit, named: bool, now: Instant) {
+        if self.helper == Some(pid) {
+            self.helper = None;
+            self.helper_state = Helper::Ended;
+        } else {
+            self.supervisor.ended(pid, exit, named, now);
+            self.server.note_exit(pid, exit);
         }
     }
 

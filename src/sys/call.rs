@@ -67,12 +67,26 @@ pub(super) fn seam<T>(
     call: &'static str,
     make: impl FnOnce() -> Result<T, Errno>,
 ) -> Result<T, Errno> {
+    let result = look(call, make)?;
+    count_done();
+    Ok(result)
+}
+
+/// The same for a call that gets nothing done by itself.
+pub(super) fn look<T>(
+    call: &'static str,
+    make: impl FnOnce() -> Result<T, Errno>,
+) -> Result<T, Errno> {
     let result = fault::at(call).and_then(|()| make());
-    match &result {
-        Ok(_) => DONE.set(DONE.get().wrapping_add(1)),
-        Err(errno) => note(call, *errno),
+    if let Err(errno) = &result {
+        note(call, *errno);
     }
     result
+}
+
+/// Notes that something was done.
+pub(super) fn count_done() {
+    DONE.set(DONE.get().wrapping_add(1));
 }
 
 fn note(call: &'static str, errno: Errno) {
@@ -182,12 +196,12 @@ pub fn kill(pid: Pid, signal: impl Into<Option<Signal>>) -> Result<(), Errno> {
 
 /// poll(2).
 pub fn poll(fds: &mut [PollFd<'_>], timeout: PollTimeout) -> Result<libc::c_int, Errno> {
-    seam("poll", || nix::poll::poll(fds, timeout))
+    look("poll", || nix::poll::poll(fds, timeout))
 }
 
 /// ppoll(2) that leaves the signal mask alone.
 pub fn ppoll(fds: &mut [PollFd<'_>], timeout: Option<TimeSpec>) -> Result<libc::c_int, Errno> {
-    seam("poll", || nix::poll::ppoll(fds, timeout, None))
+    look("poll", || nix::poll::ppoll(fds, timeout, None))
 }
 
 /// signalfd(2), close-on-exec, for reading without waiting.
@@ -198,7 +212,11 @@ pub fn signalfd(signals: &SigSet) -> Result<SignalFd, Errno> {
 
 /// The next signal, if there is one.
 pub fn read_signal(file: &SignalFd) -> Result<Option<siginfo>, Errno> {
-    seam("readsignal", || file.read_signal())
+    let signal = look("readsignal", || file.read_signal())?;
+    if signal.is_some() {
+        count_done();
+    }
+    Ok(signal)
 }
 
 /// tcgetattr(3).

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-use super::call::seam;
+use super::call::{count_done, look};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub enum Peek {
     Busy,
     /// There are no children at all.
     Childless,
+    /// The kernel did not say.
+    Unknown,
 }
 
 /// Looks for a child that has ended, without reaping it (`WNOWAIT`) and without waiting.
@@ -62,20 +64,23 @@ pub fn peek() -> Peek {
     match wait(libc::P_ALL, 0, libc::WNOWAIT) {
         Ok(Some((pid, exit))) => Peek::Ended(pid, exit),
         Err(Errno::ECHILD) => Peek::Childless,
-        Ok(None) | Err(_) => Peek::Busy,
+        Ok(None) => Peek::Busy,
+        Err(_) => Peek::Unknown,
     }
 }
 
 /// Reaps one child that has ended. Errors: ECHILD (not a child of ours).
 pub fn reap(pid: Pid) -> Result<(), Errno> {
     let number = pid.as_raw().unsigned_abs();
-    wait(libc::P_PID, number, 0).map(drop)
+    wait(libc::P_PID, number, 0)?;
+    count_done();
+    Ok(())
 }
 
 /// Whether `pid` is a child of ours, alive or not yet reaped.
 pub fn is_child(pid: Pid) -> bool {
     let number = pid.as_raw().unsigned_abs();
-    wait(libc::P_PID, number, libc::WNOWAIT).is_ok()
+    wait(libc::P_PID, number, libc::WNOWAIT) != Err(Errno::ECHILD)
 }
 
 fn wait(
@@ -88,7 +93,7 @@ fn wait(
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     // SAFETY: `info` is valid for writing for the whole call.
     let wait = || unsafe { Errno::result(libc::waitid(kind, id, &mut info, flags)) };
-    seam("waitid", wait)?;
+    look("waitid", wait)?;
     // SAFETY: waitid fills in the fields of SIGCHLD, or leaves them zero where no child has ended.
     let (pid, value) = unsafe { (info.si_pid(), info.si_status()) };
     if pid == 0 {
