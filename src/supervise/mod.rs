@@ -2,7 +2,11 @@
 //! ([`table`]), how PID 1 acts on it ([`supervisor`], [`spawn`]), how other processes ask PID 1
 //! ([`client`], [`protocol`], [`server`]), and how a machine ends ([`shutdown`], [`finish`]).
 
+pub mod accounts;
+pub mod capabilities;
+pub mod cgroup;
 pub mod client;
+pub mod describe;
 pub mod exits;
 pub mod finish;
 mod hearing;

@@ -29,6 +29,8 @@ pub struct Setup {
     pub rlimits: Vec<(u8, u64, u64)>,
     /// Files of its control group (cgroup v2) and what is written to them: `memory.max`, `64M`.
     pub cgroup: Vec<(String, String)>,
+    /// The directory below which the control group is made; `None`: it gets none.
+    pub cgroup_at: Option<OsString>,
     /// The capabilities that are left, as a set of bits by `CAP_*` number.
     pub caps: Option<u64>,
     /// Whether exec may not give more privileges (`PR_SET_NO_NEW_PRIVS`).

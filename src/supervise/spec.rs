@@ -156,6 +156,7 @@ wire_struct!(Setup {
     oom_score,
     rlimits,
     cgroup,
+    cgroup_at,
     caps,
     no_new_privs,
     tty,
