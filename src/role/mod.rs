@@ -1,8 +1,10 @@
 //! The roles that the one binary plays, and how one is chosen: from the PID and the arguments, the name
 //! that it was called by included.
-//! Invariant: only the first process of a machine or of a PID namespace becomes `pid1`.
+//! Invariant: only the first process of a machine or of a PID namespace becomes `pid1`, or what asks for
+//! container mode.
 
 pub mod boot;
+pub mod container;
 pub mod pid1;
 pub mod shell;
 
@@ -21,6 +23,8 @@ pub enum Role {
     Machine,
     /// `--pid1`: the first process of a PID namespace, for tests.
     Namespace(Vec<OsString>),
+    /// `--container`: in place of a container's PID 1.
+    Container(Vec<OsString>),
     /// `--boot`: the child of PID 1 that runs the boot script and the shell.
     Boot(Vec<OsString>),
     /// Anything else: a script, `-c`, a built-in (also by the name of a link to the binary), the prompt.
@@ -30,7 +34,7 @@ pub enum Role {
 /// Plays the role that `args` (program name first) and the PID ask for; the exit status.
 pub fn start(args: Vec<OsString>) -> u8 {
     let role = choose(args, power::is_machine());
-    if !matches!(role, Role::Machine | Role::Namespace(_)) {
+    if matches!(role, Role::Boot(_) | Role::Shell(_)) {
         entry::secure_standard_fds();
         // Built-ins report EPIPE; children get the default back.
         let _ = signal::ignore(Signal::SIGPIPE);
@@ -38,6 +42,7 @@ pub fn start(args: Vec<OsString>) -> u8 {
     match role {
         Role::Machine => pid1::machine(),
         Role::Namespace(args) => pid1::namespace(args),
+        Role::Container(args) => container::run(args),
         Role::Boot(args) => boot::run(args),
         Role::Shell(args) => shell::run(args),
     }
@@ -56,6 +61,7 @@ fn choose(args: Vec<OsString>, machine: bool) -> Role {
     let mut rest = args.peekable();
     match rest.peek().and_then(|first| first.to_str()) {
         Some("--pid1") => Role::Namespace(rest.skip(1).collect()),
+        Some("--container") => Role::Container(rest.skip(1).collect()),
         Some("--boot") => Role::Boot(rest.skip(1).collect()),
         _ => Role::Shell(rest.collect()),
     }

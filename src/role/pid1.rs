@@ -2,6 +2,7 @@
 //! anything but `poll`, and ends only when the machine (or its PID namespace) does.
 
 mod brake;
+mod container;
 mod ending;
 mod signals;
 mod sources;
@@ -14,12 +15,14 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::signalfd::SignalFd;
 
 use self::brake::Brake;
+use self::container::Container;
 use self::sources::Source;
+use super::container::Terminal;
 use crate::paths::run_dir;
 use crate::supervise::protocol::Reply;
 use crate::supervise::server::{Interest, Server};
 use crate::supervise::shutdown::{Helper, Shutdown};
-use crate::supervise::spawn::Boot;
+use crate::supervise::spawn::{Boot, Command};
 use crate::supervise::supervisor::{Answer, Supervisor};
 use crate::sys::call::{self, getuid, sigprocmask};
 use crate::sys::child::{self, Exit, Peek};
@@ -47,7 +50,25 @@ pub fn namespace(args: Vec<OsString>) -> u8 {
     let extra = words.by_ref().take_while(|word| word.as_c_str() != c"--");
     let extra = extra.collect();
     let instead = words.collect();
-    run(Boot { instead, extra })
+    run(Boot {
+        instead,
+        extra,
+        command: None,
+    })
+}
+
+/// Runs `command` as container mode does ([`super::container`]), whatever our own PID. `group`: signals
+/// go to its whole process group.
+pub(super) fn container(command: Command, group: bool, terminal: Option<Terminal>) -> ! {
+    let container = Container::new(group, command.argv.is_empty(), terminal);
+    let boot = Boot {
+        command: Some(command),
+        ..Boot::default()
+    };
+    let mut init = Init::new(None, boot);
+    init.container = Some(container);
+    init.server.listener.be_modest();
+    init.run()
 }
 
 fn run(boot: Boot) -> u8 {
@@ -63,11 +84,13 @@ fn run(boot: Boot) -> u8 {
         true => drop(authority.catch_ctrl_alt_del()),
         false => fault::order_from_environment(),
     }
-    Init::new(authority, boot).run()
+    Init::new(Some(authority), boot).run()
 }
 
 struct Init {
-    authority: Authority,
+    /// To end the machine or the namespace; none in container mode.
+    authority: Option<Authority>,
+    container: Option<Container>,
     signals: Option<SignalFd>,
     supervisor: Supervisor,
     server: Server,
@@ -82,12 +105,14 @@ struct Init {
 }
 
 impl Init {
-    fn new(authority: Authority, boot: Boot) -> Self {
+    fn new(authority: Option<Authority>, boot: Boot) -> Self {
         let now = Instant::now();
+        let machine = authority.is_some_and(Authority::over_machine);
         Self {
             authority,
+            container: None,
             signals: signals::open(),
-            supervisor: Supervisor::new(authority.over_machine(), boot, now),
+            supervisor: Supervisor::new(machine, boot, now),
             server: Server::new(run_dir(), getuid().as_raw(), now),
             shutdown: Shutdown::default(),
             helper: None,
@@ -114,7 +139,11 @@ impl Init {
             self.reap(now);
             self.supervisor.tick(now);
             self.answer_waiting(now);
-            self.go_down(now);
+            self.mind_stop();
+            match self.container {
+                Some(_) => self.go_out(now),
+                None => self.go_down(now),
+            }
             self.brake(begun);
         }
     }

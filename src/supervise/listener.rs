@@ -15,6 +15,9 @@ use crate::time::Instant;
 /// How soon a socket that is not there yet is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How soon, where nobody relies on it.
+const RARELY: Duration = Duration::from_secs(60);
+
 /// How often one that is there is looked after.
 const CHECK: Duration = Duration::from_secs(5);
 
@@ -30,6 +33,7 @@ pub struct Listener {
     next: Instant,
     begun: Instant,
     told: bool,
+    modest: bool,
 }
 
 impl Listener {
@@ -42,7 +46,22 @@ impl Listener {
             next: now,
             begun: now,
             told: false,
+            modest: false,
         }
+    }
+
+    /// From now on it is tried rarely and in silence, and never takes the place of somebody else's
+    /// socket: in a container it is a convenience.
+    pub fn be_modest(&mut self) {
+        self.modest = true;
+    }
+
+    /// Removes the socket, if it is still ours.
+    pub fn remove(&mut self) {
+        if self.identity.is_some() && self.identity == self.found() {
+            let _ = unlink(&self.path);
+        }
+        self.socket = None;
     }
 
     /// The socket, if there is one.
@@ -75,8 +94,8 @@ impl Listener {
                 None
             }
             Err(errno) => {
-                self.next = now + RETRY;
-                let tell = !self.told && now.since(self.begun) >= WORRY;
+                self.next = now + if self.modest { RARELY } else { RETRY };
+                let tell = !self.told && !self.modest && now.since(self.begun) >= WORRY;
                 self.told |= tell;
                 tell.then_some(errno)
             }
@@ -91,6 +110,9 @@ impl Listener {
     fn make(&self) -> Result<OwnedFd, Errno> {
         if let Some(directory) = self.path.parent() {
             make_directories(directory)?;
+        }
+        if self.modest && seqpacket::is_served(&self.path) {
+            return Err(Errno::EADDRINUSE);
         }
         match unlink(&self.path) {
             Ok(()) | Err(Errno::ENOENT) => seqpacket::listen_at(&self.path),

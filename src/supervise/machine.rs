@@ -51,6 +51,13 @@ impl Policy {
         stable: Duration::from_secs(5),
         persistent: true,
     };
+
+    /// The command of container mode: runs once.
+    pub const COMMAND: Self = Self {
+        restart: Restart::Never,
+        persistent: false,
+        ..Self::BOOT
+    };
 }
 
 /// The pause before another attempt where the kernel had no memory or no process number to give.

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 pub const SHELL: &str = "initsh";
 
 /// Where programs are looked for without `PATH`.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What `name` stands for: a built-in, a path, or a program in `path` (as `PATH` spells it).
 ///

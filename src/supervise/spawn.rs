@@ -2,6 +2,8 @@
 //! wait for the child; a child holds none of PID 1's descriptors, signals or dispositions; what kept it
 //! from being executed comes back through a pipe.
 
+mod command;
+
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -10,6 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag};
 use nix::sys::stat::Mode;
 
+pub use self::command::Command;
 use super::program::SHELL;
 use super::setup::{Setup, Stdio, Step};
 use super::spec::{NOTIFY_SOCKET, Program, READY_FD, Ready, ServiceSpec};
@@ -42,6 +45,8 @@ pub struct Boot {
     pub instead: Vec<CString>,
     /// Further arguments for the boot role.
     pub extra: Vec<CString>,
+    /// The command of container mode instead.
+    pub command: Option<Command>,
 }
 
 /// What is left in PID 1 of a child that it made.

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use super::exits::Ended;
 use super::machine::{Action, Event, Reason, State};
 use super::protocol::{LIST_FULL, Power, Reply, Request, Target, Until};
-use super::spawn::{Boot, Executed, Launcher, read_executed, read_ready};
+use super::spawn::{Boot, Command, Executed, Launcher, read_executed, read_ready};
 use super::spec::check_name;
 use super::table::{BOOT_ID, ServiceId, Table};
 use super::voice::Voice;
@@ -62,8 +62,12 @@ pub enum Answer {
 impl Supervisor {
     /// Without any process yet.
     pub fn new(machine: bool, boot: Boot, now: Instant) -> Self {
+        let mut table = Table::new(now);
+        if boot.command.is_some() {
+            table.run_once(now);
+        }
         Self {
-            table: Table::new(now),
+            table,
             voice: Voice::new(machine),
             launcher: Launcher::new(machine),
             boot,
@@ -115,9 +119,10 @@ impl Supervisor {
         if let Err(errno) = service.prepare() {
             return Event::ForkFailed(errno);
         }
-        let started = match &service.spec {
-            Some(spec) => self.launcher.service(spec, service.given(spec)),
-            None => {
+        let started = match (&service.spec, &self.boot.command) {
+            (Some(spec), _) => self.launcher.service(spec, service.given(spec)),
+            (None, Some(command)) => self.launcher.command(command),
+            (None, None) => {
                 let started = self.launcher.boot(&self.boot, self.boot_has_run);
                 started.map(|(started, doorbell)| {
                     self.doorbell = Some(doorbell);
@@ -142,8 +147,12 @@ impl Supervisor {
         };
         let name = match &service.spec {
             Some(spec) => &spec.name,
-            // What people know of the boot role.
-            None => "the shell",
+            // What people know of the boot role, or the command of container mode.
+            None => self
+                .boot
+                .command
+                .as_ref()
+                .map_or("the shell", Command::name),
         };
         let machine = &service.machine;
         let (reason, words) = (machine.reason(), service.reason());
@@ -160,6 +169,9 @@ impl Supervisor {
                     format_args!("{name} ended: {words}; starting it again in {pause} {unit}");
                 self.voice.say(text);
             }
+            // How a command ended is told by our own end.
+            State::Failed if id == BOOT_ID && reason.errno().is_none() => {}
+            State::Failed if id == BOOT_ID => self.voice.say(format_args!("{name}: {words}")),
             State::Failed => self.voice.say(format_args!("{name} failed: {words}")),
             _ => {}
         }

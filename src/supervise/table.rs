@@ -115,6 +115,13 @@ impl Table {
         }
     }
 
+    /// Makes the first child one that runs once (container mode).
+    pub fn run_once(&mut self, now: Instant) {
+        if let Some(main) = self.services.first_mut() {
+            main.machine = Machine::new(Policy::COMMAND, now);
+        }
+    }
+
     /// Everything in it, the boot role first.
     pub fn all(&self) -> &[Service] {
         &self.services

@@ -83,6 +83,19 @@ pub fn is_child(pid: Pid) -> bool {
     wait(libc::P_PID, number, libc::WNOWAIT) != Err(Errno::ECHILD)
 }
 
+/// The signal that has stopped this child since the last call, if any.
+pub fn take_stop(pid: Pid) -> Option<i32> {
+    // SAFETY: siginfo_t is plain data for which zero is a valid value.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WSTOPPED | libc::WNOHANG;
+    let number = pid.as_raw().unsigned_abs();
+    // SAFETY: `info` is valid for writing for the whole call.
+    let result = unsafe { libc::waitid(libc::P_PID, number, &mut info, flags) };
+    // SAFETY: waitid fills in the fields of SIGCHLD, or leaves them zero where no child has stopped.
+    let (pid, signal) = unsafe { (info.si_pid(), info.si_status()) };
+    (result == 0 && pid != 0).then_some(signal)
+}
+
 fn wait(
     kind: libc::idtype_t,
     id: libc::id_t,

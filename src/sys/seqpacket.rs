@@ -32,6 +32,16 @@ pub fn connect(path: &Path, seconds: u32) -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
+/// Whether somebody listens at `path`. Does not wait.
+pub fn is_served(path: &Path) -> bool {
+    let tried = new(SockFlag::SOCK_NONBLOCK).and_then(|socket| {
+        let address = UnixAddr::new(path)?;
+        nix::sys::socket::connect(socket.as_raw_fd(), &address)
+    });
+    // EAGAIN: there is a queue, and it is full. EACCES: another user's.
+    matches!(tried, Ok(()) | Err(Errno::EAGAIN | Errno::EACCES))
+}
+
 /// Makes a socket at `path`, mode 0600, on which to accept connections.
 pub fn listen_at(path: &Path) -> Result<OwnedFd, Errno> {
     let address = UnixAddr::new(path)?;

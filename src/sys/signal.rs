@@ -80,6 +80,26 @@ pub fn check_interrupt() -> Result<(), Failure> {
     }
 }
 
+/// kill(2) by number, which may be one of the real-time signals that `nix` has no names for. `pid` as
+/// there: a negative one is a process group.
+///
+/// Errors: ESRCH, EPERM, EINVAL (no such signal).
+pub fn send(pid: i32, number: i32) -> Result<(), Errno> {
+    // SAFETY: kill(2) has no memory effects.
+    Errno::result(unsafe { libc::kill(pid, number) }).map(drop)
+}
+
+/// Sends a stop signal that this process has blocked to its process group, and stops with it. Returns
+/// when it was continued, or at once where the kernel lets nobody stop it (an orphaned group).
+pub fn stop_own_group(signal: Signal) {
+    let mut only = SigSet::empty();
+    only.add(signal);
+    let _ = default(signal);
+    let _ = send(0, signal as i32);
+    let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&only), None);
+    let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&only), None);
+}
+
 /// Ignores a signal in this process.
 pub fn ignore(signal: Signal) -> Result<(), Errno> {
     set(signal, SigHandler::SigIgn)

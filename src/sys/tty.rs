@@ -41,6 +41,12 @@ pub fn take_control(terminal: &impl AsFd) -> Result<(), Errno> {
     unsafe { set_controlling(fd, 0).or_else(|_| set_controlling(fd, 1)) }.map(drop)
 }
 
+/// Like [`take_control`], but only of a terminal that is no session's.
+pub fn acquire_control(terminal: &impl AsFd) -> Result<(), Errno> {
+    // SAFETY: the request takes an integer; the descriptor is open.
+    unsafe { set_controlling(terminal.as_fd().as_raw_fd(), 0) }.map(drop)
+}
+
 /// The terminal's size. Errors: ENOTTY.
 pub fn size(terminal: &impl AsFd) -> Result<Size, Errno> {
     let mut raw = libc::winsize {

@@ -13,6 +13,10 @@ use crate::time::Instant;
 
 impl Init {
     pub(super) fn begin(&mut self, power: Power, now: Instant) {
+        if self.container.is_some() {
+            self.leave_on_request(power, now);
+            return;
+        }
         if let Some(action) = self.shutdown.begin(power, now) {
             let what = match power {
                 Power::Off(0) => "power off".to_owned(),
@@ -62,8 +66,8 @@ impl Init {
             Action::Finish => self.fork_helper(true),
             Action::Force => self.fork_helper(false),
             Action::ForceHere => {
-                if let Some(power) = self.shutdown.power() {
-                    finish::force(self.authority, power);
+                if let (Some(power), Some(authority)) = (self.shutdown.power(), self.authority) {
+                    finish::force(authority, power);
                 }
             }
         }
@@ -72,10 +76,10 @@ impl Init {
     /// Forks the child that ends the machine. In a namespace, powering off is to exit: the kernel then
     /// ends the namespace, and whoever made it sees the status.
     fn fork_helper(&mut self, orderly: bool) {
-        let Some(power) = self.shutdown.power() else {
+        let (Some(power), Some(authority)) = (self.shutdown.power(), self.authority) else {
             return;
         };
-        if let (Power::Off(status), false) = (power, self.authority.over_machine()) {
+        if let (Power::Off(status), false) = (power, authority.over_machine()) {
             exit_now(status);
         }
         if let Some(stuck) = self.helper.take() {
@@ -90,8 +94,8 @@ impl Init {
             Ok(Fork::Child) => {
                 let voice = &mut self.supervisor.voice;
                 let errno = match orderly {
-                    true => finish::finish(self.authority, power, voice),
-                    false => finish::force(self.authority, power),
+                    true => finish::finish(authority, power, voice),
+                    false => finish::force(authority, power),
                 };
                 voice.say(format_args!("reboot(2): {errno:?} ({})", errno.desc()));
                 exit_now(1)

@@ -17,6 +17,10 @@ impl Init {
                 return;
             };
             let number = i32::try_from(info.ssi_signo).unwrap_or(0);
+            if self.container.is_some() {
+                self.forward(number, now);
+                continue;
+            }
             match Signal::try_from(number) {
                 Ok(Signal::SIGTERM | Signal::SIGPWR) => self.begin(Power::Off(0), now),
                 Ok(Signal::SIGINT) => self.begin(Power::Reboot, now),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags};
 
 use super::Init;
+use super::container::Container;
 use crate::supervise::server::{ClientId, Interest};
 use crate::supervise::table::ServiceId;
 use crate::sys::call::ppoll;
@@ -169,6 +170,7 @@ impl Init {
             self.supervisor.table.deadline(),
             self.supervisor.logs_deadline(),
             self.shutdown.deadline(),
+            self.container.as_ref().and_then(Container::deadline),
         ];
         deadlines.into_iter().flatten().min().unwrap_or(now)
     }
