@@ -10,6 +10,7 @@ pub mod describe;
 pub mod exits;
 pub mod finish;
 mod hearing;
+pub mod journal;
 pub mod limits;
 pub mod listener;
 pub mod log;

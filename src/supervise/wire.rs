@@ -2,10 +2,12 @@
 //! reading never goes past the message, never allocates more than the message is long, and refuses what
 //! is left over.
 
+use std::os::fd::RawFd;
+
 mod values;
 
 pub use values::Wire;
-pub(super) use values::{wire_enum, wire_struct};
+pub(crate) use values::{wire_enum, wire_struct};
 
 /// Why a message is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,24 +24,30 @@ pub enum Malformed {
 
 /// Appends to a message.
 #[derive(Debug, Default)]
-pub struct Writer(Vec<u8>);
+pub struct Writer {
+    bytes: Vec<u8>,
+    descriptors: Vec<RawFd>,
+}
+
+/// What a writer that is used again keeps allocated, in bytes.
+const KEPT: usize = 1024;
 
 impl Writer {
     /// Appends one byte.
     pub fn byte(&mut self, value: u8) -> &mut Self {
-        self.0.push(value);
+        self.bytes.push(value);
         self
     }
 
     /// Appends a 32-bit number.
     pub fn number(&mut self, value: u32) -> &mut Self {
-        self.0.extend_from_slice(&value.to_le_bytes());
+        self.bytes.extend_from_slice(&value.to_le_bytes());
         self
     }
 
     /// Appends a 64-bit number.
     pub fn long(&mut self, value: u64) -> &mut Self {
-        self.0.extend_from_slice(&value.to_le_bytes());
+        self.bytes.extend_from_slice(&value.to_le_bytes());
         self
     }
 
@@ -47,23 +55,57 @@ impl Writer {
     pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
         // Longer ones do not fit a message and are refused when it is sent.
         self.number(u32::try_from(value.len()).unwrap_or(u32::MAX));
-        self.0.extend_from_slice(value);
+        self.bytes.extend_from_slice(value);
         self
+    }
+
+    /// Appends the number of an open descriptor.
+    pub fn descriptor(&mut self, fd: RawFd) -> &mut Self {
+        self.descriptors.push(fd);
+        self.number(fd.cast_unsigned())
+    }
+
+    /// Every descriptor that was appended.
+    pub fn descriptors(&self) -> &[RawFd] {
+        &self.descriptors
+    }
+
+    /// Takes over another writer's list of descriptors.
+    pub fn take_descriptors(&mut self, from: &mut Self) {
+        self.descriptors.append(&mut from.descriptors);
+    }
+
+    /// What was appended.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The same, to be changed.
+    pub fn as_mut_bytes(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    /// Begins anew.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT);
+        self.descriptors.clear();
+        self.descriptors.shrink_to(KEPT / size_of::<RawFd>());
     }
 
     /// How long the message is so far.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
     }
 
     /// Whether nothing was appended yet.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 
     /// The message.
     pub fn finish(self) -> Vec<u8> {
-        self.0
+        self.bytes
     }
 }
 
@@ -77,7 +119,13 @@ impl<'a> Reader<'a> {
         Self(message)
     }
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The next `count` bytes.
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or(Malformed::Short)?;
         self.0 = rest;
         Ok(taken)

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::NixPath;
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag};
+use nix::fcntl::{FallocateFlags, FcntlArg, OFlag};
 use nix::mount::{MntFlags, MsFlags};
 use nix::poll::{PollFd, PollTimeout};
 use nix::sys::memfd::MFdFlags;
@@ -147,13 +147,31 @@ pub fn memfd<P: ?Sized + NixPath>(name: &P, size: u32) -> Result<OwnedFd, Errno>
 }
 
 /// pread(2).
-pub fn pread(fd: impl AsFd, buffer: &mut [u8], at: u32) -> Result<usize, Errno> {
+pub fn pread(fd: impl AsFd, buffer: &mut [u8], at: impl Into<libc::off_t>) -> Result<usize, Errno> {
     seam("pread", || nix::sys::uio::pread(fd, buffer, at.into()))
 }
 
 /// pwrite(2).
-pub fn pwrite(fd: impl AsFd, bytes: &[u8], at: u32) -> Result<usize, Errno> {
+pub fn pwrite(fd: impl AsFd, bytes: &[u8], at: impl Into<libc::off_t>) -> Result<usize, Errno> {
     seam("pwrite", || nix::sys::uio::pwrite(fd, bytes, at.into()))
+}
+
+/// ftruncate(2).
+pub fn ftruncate(fd: impl AsFd, length: libc::off_t) -> Result<(), Errno> {
+    seam("ftruncate", || nix::unistd::ftruncate(fd, length))
+}
+
+/// fallocate(2) that gives memory or space back (`FALLOC_FL_PUNCH_HOLE`).
+pub fn punch_hole(fd: impl AsFd, from: libc::off_t, length: libc::off_t) -> Result<(), Errno> {
+    let mode = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    seam("fallocate", || {
+        nix::fcntl::fallocate(fd, mode, from, length)
+    })
+}
+
+/// fstat(2).
+pub fn fstat(fd: impl AsFd) -> Result<FileStat, Errno> {
+    seam("stat", || nix::sys::stat::fstat(fd))
 }
 
 /// fchown(2).

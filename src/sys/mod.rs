@@ -5,6 +5,7 @@ pub mod alarm;
 pub mod call;
 pub mod child;
 pub mod cpuid;
+pub mod crash;
 pub mod entry;
 pub mod environment;
 pub mod fault;

@@ -1,12 +1,17 @@
 //! How values become bytes and come back: numbers, strings, lists, and by [`wire_struct`] and
 //! [`wire_enum`] whatever is made of them. Invariant: a value has one spelling; every other is refused.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use nix::errno::Errno;
 
 use super::{Malformed, Reader, Writer};
 use crate::sys::child::Exit;
+use crate::sys::inherited;
 use crate::time::Instant;
 
 /// A value that can be part of a message.
@@ -18,9 +23,10 @@ pub trait Wire: Sized {
     fn read(from: &mut Reader<'_>) -> Result<Self, Malformed>;
 }
 
-/// Every field of a struct, in this order.
+/// Every field of a struct, in this order. Those behind `;` are not written and have the given value
+/// when it is read.
 macro_rules! wire_struct {
-    ($type:ty { $($field:ident),+ $(,)? }) => {
+    ($type:ty { $($field:ident),+ $(,)? $(; $($new:ident = $value:expr),+ $(,)?)? }) => {
         impl $crate::supervise::wire::Wire for $type {
             fn write(&self, to: &mut $crate::supervise::wire::Writer) {
                 $(self.$field.write(to);)+
@@ -29,7 +35,10 @@ macro_rules! wire_struct {
             fn read(
                 from: &mut $crate::supervise::wire::Reader<'_>,
             ) -> Result<Self, $crate::supervise::wire::Malformed> {
-                Ok(Self { $($field: $crate::supervise::wire::Wire::read(from)?),+ })
+                Ok(Self {
+                    $($field: $crate::supervise::wire::Wire::read(from)?,)+
+                    $($($new: $value,)+)?
+                })
             }
         }
     };
@@ -62,7 +71,7 @@ macro_rules! wire_enum {
     };
 }
 
-pub(in crate::supervise) use {wire_enum, wire_struct};
+pub(crate) use {wire_enum, wire_struct};
 
 impl Wire for u8 {
     fn write(&self, to: &mut Writer) {
@@ -114,6 +123,8 @@ as_another! {
     i8: u8, i8::cast_unsigned, |wide: u8| Some(wide.cast_signed());
     u16: u32, u32::from, |wide| u16::try_from(wide).ok();
     i16: u32, |value| i32::from(value).cast_unsigned(), |wide: u32| i16::try_from(wide.cast_signed()).ok();
+    usize: u64, |value| value as u64, |wide| usize::try_from(wide).ok();
+    Errno: u32, |errno| (errno as i32).cast_unsigned(), |wide: u32| Some(Errno::from_raw(wide.cast_signed()));
     bool: u8, u8::from, |wide| match wide { 0 => Some(false), 1 => Some(true), _ => None };
     Duration: u64, millis, |wide| Some(Duration::from_millis(wide));
     Instant: u64, nanos, |wide| Some(Instant::from_boot(Duration::from_nanos(wide)));
@@ -149,6 +160,38 @@ impl Wire for OsString {
             true => Err(Malformed::Value),
             false => Ok(OsStr::from_bytes(bytes).to_owned()),
         }
+    }
+}
+
+impl Wire for PathBuf {
+    fn write(&self, to: &mut Writer) {
+        to.bytes(self.as_os_str().as_bytes());
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        OsString::read(from).map(Self::from)
+    }
+}
+
+impl Wire for CString {
+    fn write(&self, to: &mut Writer) {
+        to.bytes(self.as_bytes());
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Self::new(from.bytes()?).map_err(|_| Malformed::Value)
+    }
+}
+
+/// A descriptor of this process, by its number: only in a state that is handed to the same process's
+/// next program, never in a message.
+impl Wire for OwnedFd {
+    fn write(&self, to: &mut Writer) {
+        to.descriptor(self.as_raw_fd());
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        inherited::keep(i32::read(from)?).map_err(|_| Malformed::Value)
     }
 }
 
