@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::exits::Ended;
 pub use super::protocol::ServiceInfo;
-use super::protocol::{MAX_MESSAGE, Power, Reply, Request, Target, Until, VERSION};
+use super::protocol::{LogChunk, MAX_MESSAGE, Power, Reply, Request, Target, Until, VERSION};
 use super::spec::ServiceSpec;
 use crate::failure::{Doing, Failure};
 use crate::paths::run_dir;
@@ -180,6 +180,25 @@ impl Client {
                 other => return Err(refused(other, "list the exits")),
             }
         }
+    }
+
+    /// A piece of a service's log from that position on; waits this long for one that is not empty.
+    ///
+    /// Errors: no such service; it has no log.
+    pub fn log(&mut self, name: &str, from: u64, wait: Duration) -> Result<LogChunk, Failure> {
+        let request = Request::Log(name.to_owned(), from, wait);
+        match self.ask(&request, wait)? {
+            Reply::Log(chunk) => Ok(chunk),
+            other => Err(refused(other, "read the log")),
+        }
+    }
+
+    /// Whether PID 1 has closed the connection.
+    pub fn is_closed(&self) -> bool {
+        let mut socket = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut socket, PollTimeout::ZERO);
+        let closed = |flags: PollFlags| flags.contains(PollFlags::POLLHUP);
+        socket[0].revents().is_some_and(closed)
     }
 
     /// Has PID 1 end the machine. Returns as soon as it has begun; the caller is going to be ended.

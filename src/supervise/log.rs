@@ -3,6 +3,7 @@
 //! declared, so neither its next process nor one that it left behind ever writes into nothing. Everything
 //! is in the descriptors ([`Log::resume`]).
 
+pub mod reader;
 pub mod ring;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -10,6 +10,7 @@
 
 mod ends;
 mod hostile;
+mod logs;
 mod reaping;
 mod services;
 mod support;
