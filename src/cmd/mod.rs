@@ -36,7 +36,7 @@ commands! {
     fg get halt help hostname ifconfig insmod jobs kill link local logs ls lsmod mkdir mknod modprobe mount
     poweroff printf prompt ps pwd read readonly reap reboot retry r#return rm rmmod route run services
     set shift sleep spawn stop sync sysctl tap test timeout trap r#true r#type umask umount uname unset
-    uptime wait waitfor
+    uptime wait waitfor watchdog
 }
 
 /// What a built-in is: everything that dispatch, help, completion and the manual need.

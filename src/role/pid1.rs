@@ -144,6 +144,7 @@ impl Init {
                 Some(_) => self.go_out(now),
                 None => self.go_down(now),
             }
+            self.pet(now);
             self.brake(begun);
         }
     }
@@ -247,6 +248,14 @@ impl Init {
         } else {
             self.supervisor.ended(pid, exit, named, now);
             self.server.note_exit(pid, exit);
+        }
+    }
+
+    /// A full turn is over: the watchdog is told, unless the machine is better off with a reset.
+    fn pet(&mut self, now: Instant) {
+        let told = self.supervisor.watchdog.turned(self.shutdown.stuck(), now);
+        if let Some(text) = told {
+            self.supervisor.voice.say(format_args!("{text}"));
         }
     }
 

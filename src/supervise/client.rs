@@ -18,6 +18,7 @@ use super::exits::Ended;
 pub use super::protocol::ServiceInfo;
 use super::protocol::{LogChunk, MAX_MESSAGE, Power, Reply, Request, Target, Until, VERSION};
 use super::spec::ServiceSpec;
+use super::watchdog::WatchdogInfo;
 use crate::failure::{Doing, Failure};
 use crate::paths::run_dir;
 use crate::sys::child::Exit;
@@ -209,6 +210,20 @@ impl Client {
         }
     }
 
+    /// Arms, disarms or looks at the watchdog; how it stands, unless it was disarmed.
+    ///
+    /// Errors: PID 1's reasons, with its advice.
+    pub fn watchdog(
+        &mut self,
+        request: super::protocol::WatchdogRequest,
+    ) -> Result<Option<WatchdogInfo>, Failure> {
+        match self.ask(&Request::Watchdog(request), Duration::ZERO)? {
+            Reply::Watchdog(info) => Ok(Some(info)),
+            Reply::Done => Ok(None),
+            other => Err(refused(other, "see to the watchdog")),
+        }
+    }
+
     fn service(
         &mut self,
         request: &Request,
@@ -251,7 +266,10 @@ fn wait_for(socket: BorrowedFd<'_>, what: PollFlags, deadline: Instant) -> Resul
 
 fn refused(reply: Reply, doing: &str) -> Failure {
     match reply {
-        Reply::Refused(status, 0, words) => Failure::new(words).with_status(status),
+        Reply::Refused(status, 0, words) => match words.split_once('\n') {
+            Some((words, hint)) => Failure::new(words).with_status(status).with_hint(hint),
+            None => Failure::new(words).with_status(status),
+        },
         Reply::Refused(status, errno, words) => {
             Failure::errno(words, Errno::from_raw(errno)).with_status(status)
         }

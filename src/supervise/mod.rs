@@ -29,4 +29,5 @@ pub mod supervisor;
 pub mod table;
 pub mod voice;
 pub mod waits;
+pub mod watchdog;
 pub mod wire;

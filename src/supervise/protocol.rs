@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::exits::Ended;
 use super::spec::ServiceSpec;
+use super::watchdog::WatchdogInfo;
 use super::wire::{Malformed, Reader, Wire, Writer, wire_enum, wire_struct};
 use crate::sys::child::Exit;
 use crate::time::Instant;
@@ -97,8 +98,10 @@ pub enum Request {
 pub enum WatchdogRequest {
     /// Disarm it.
     Stop,
-    /// Arm this device, or change its timeout.
-    Start(OsString, Duration),
+    /// Arm this device, or change its timeout. Answered with [`Reply::Watchdog`].
+    Start(OsString, Option<Duration>),
+    /// Tell how it stands. Answered with [`Reply::Watchdog`].
+    Status,
 }
 
 /// Another program that becomes PID 1.
@@ -106,10 +109,16 @@ pub enum WatchdogRequest {
 pub struct HandOver {
     /// The new root (switch_root); `None`: the root stays.
     pub root: Option<OsString>,
-    /// The program, by its path below the new root, and its arguments.
+    /// The program, by its path below the new root.
+    pub program: OsString,
+    /// Its arguments, its name first.
     pub argv: Vec<OsString>,
+    /// Its environment.
+    pub env: Vec<(OsString, OsString)>,
     /// Whether services go on as children of the new PID 1.
     pub keep_services: bool,
+    /// Whether the old root's content stays.
+    pub keep_root: bool,
 }
 
 /// A piece of a service's log.
@@ -174,6 +183,8 @@ pub enum Reply {
     Refused(u8, i32, String),
     /// A piece of a service's log.
     Log(LogChunk),
+    /// The watchdog as it stands.
+    Watchdog(WatchdogInfo),
 }
 
 impl Request {
@@ -242,15 +253,19 @@ wire_enum!(Reply {
     6 => TimedOut,
     7 => Refused(status, errno, words),
     8 => Log(chunk),
+    9 => Watchdog(info),
 });
 wire_enum!(Power { 0 => Off(status), 1 => Reboot, 2 => Halt, 3 => Soft });
 wire_enum!(Target { 0 => Name(name), 1 => Pid(pid) });
 wire_enum!(Until { 0 => Executed, 1 => Ready, 2 => Exit, 3 => Settled, 4 => Stopped });
-wire_enum!(WatchdogRequest { 0 => Stop, 1 => Start(device, timeout) });
+wire_enum!(WatchdogRequest { 0 => Stop, 1 => Start(device, timeout), 2 => Status });
 wire_struct!(HandOver {
     root,
+    program,
     argv,
-    keep_services
+    env,
+    keep_services,
+    keep_root
 });
 wire_struct!(LogChunk { from, lost, bytes });
 wire_struct!(ServiceInfo {

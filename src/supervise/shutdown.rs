@@ -110,6 +110,12 @@ impl Shutdown {
         matches!(self.stage, Stage::Finishing | Stage::Forcing | Stage::Over)
     }
 
+    /// Why the machine should be reset: it was to end and is still there.
+    pub fn stuck(&self) -> Option<&'static str> {
+        let over = matches!(self.stage, Stage::Forcing | Stage::Over);
+        over.then_some("the machine was to have ended")
+    }
+
     /// Begins; a second request changes nothing.
     pub fn begin(&mut self, power: Power, now: Instant) -> Option<Action> {
         if self.stage != Stage::Up {

@@ -17,6 +17,7 @@ use super::spec::check_name;
 use super::table::{BOOT_ID, ServiceId, Table};
 use super::voice::Voice;
 use super::waits::{Waiting, unknown};
+use super::watchdog::Watchdog;
 use crate::failure::Failure;
 use crate::sys::call::{kill, read_file};
 use crate::sys::child::{self, Exit};
@@ -39,6 +40,8 @@ pub struct Supervisor {
     pub table: Table,
     /// Where PID 1 speaks.
     pub voice: Voice,
+    /// What resets a machine whose PID 1 hangs.
+    pub watchdog: Watchdog,
     launcher: Launcher,
     boot: Boot,
     doorbell: Option<OwnedFd>,
@@ -69,6 +72,7 @@ impl Supervisor {
         Self {
             table,
             voice: Voice::new(machine),
+            watchdog: Watchdog::default(),
             launcher: Launcher::new(machine),
             boot,
             doorbell: None,
@@ -278,7 +282,6 @@ impl Supervisor {
             | Request::Signal(..)
             | Request::Redefine(_)
             | Request::Upgrade(_)
-            | Request::Watchdog(_)
             | Request::HandOver(_) => Answer::Now(refuse(&Failure::new("not yet"))),
             Request::Crash(how) => Answer::Now(match fault::answer(&how) {
                 Some(Ok(())) => Reply::Done,
@@ -286,6 +289,7 @@ impl Supervisor {
                 None => refuse(&Failure::new("not yet")),
             }),
             Request::Log(name, from, limit) => self.request_log(name, from, limit, now),
+            Request::Watchdog(request) => Answer::Now(self.watchdog.answer(request, now)),
             Request::List(after) => Answer::Now(self.list(&after)),
             Request::Exits => {
                 let (list, lost) = self.table.exits.take(EXITS);
@@ -363,9 +367,14 @@ impl Supervisor {
     }
 }
 
-/// A refusal for a failure.
+/// A refusal for a failure; its advice, if any, follows in a line of its own.
 pub(super) fn refuse(failure: &Failure) -> Reply {
-    Reply::Refused(failure.status(), 0, cut(failure.to_string()))
+    let mut words = failure.to_string();
+    if let Some(hint) = failure.hint() {
+        words.push('\n');
+        words.push_str(hint);
+    }
+    Reply::Refused(failure.status(), 0, cut(words))
 }
 
 pub(super) fn cut(mut text: String) -> String {

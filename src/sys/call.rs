@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::NixPath;
 use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, FcntlArg, OFlag};
+use nix::fcntl::{FallocateFlags, FcntlArg, OFlag, OpenHow};
 use nix::mount::{MntFlags, MsFlags};
 use nix::poll::{PollFd, PollTimeout};
 use nix::sys::memfd::MFdFlags;
@@ -185,6 +185,20 @@ pub fn fchown(fd: impl AsFd, user: u32, group: u32) -> Result<(), Errno> {
 /// fcntl(2).
 pub fn fcntl(fd: impl AsFd, what: FcntlArg<'_>) -> Result<libc::c_int, Errno> {
     seam("fcntl", || nix::fcntl::fcntl(fd, what))
+}
+
+/// openat2(2).
+pub fn openat2<P: ?Sized + NixPath>(
+    base: impl AsFd,
+    path: &P,
+    how: OpenHow,
+) -> Result<OwnedFd, Errno> {
+    seam("open", || nix::fcntl::openat2(base, path, how))
+}
+
+/// fstat(2).
+pub fn fstat(fd: impl AsFd) -> Result<FileStat, Errno> {
+    seam("stat", || nix::sys::stat::fstat(fd))
 }
 
 /// lstat(2).

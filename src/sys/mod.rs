@@ -19,3 +19,4 @@ pub mod seqpacket;
 pub mod signal;
 pub mod tty;
 pub mod tun;
+pub mod watchdog;

@@ -171,6 +171,7 @@ impl Init {
             self.supervisor.logs_deadline(),
             self.shutdown.deadline(),
             self.container.as_ref().and_then(Container::deadline),
+            self.supervisor.watchdog.deadline(),
         ];
         deadlines.into_iter().flatten().min().unwrap_or(now)
     }

@@ -45,6 +45,14 @@ fn replies() -> Vec<Reply> {
             lost: 2,
             bytes: b"text\n".to_vec(),
         }),
+        Reply::Watchdog(WatchdogInfo {
+            device: "/dev/watchdog".into(),
+            identity: "i6300ESB timer".into(),
+            timeout: Duration::from_secs(30),
+            left: Duration::from_secs(20),
+            boot_status: 0x20,
+            hungry: "why".into(),
+        }),
     ]
 }
 
@@ -159,7 +167,10 @@ fn requests() -> impl Strategy<Value = Request> {
     let hand_over = (proptest::option::of(os_string()), any::<bool>());
     let watchdog = prop_oneof![
         Just(WatchdogRequest::Stop),
-        (os_string(), time.clone()).prop_map(|(device, time)| WatchdogRequest::Start(device, time))
+        Just(WatchdogRequest::Status),
+        os_string().prop_map(|device| WatchdogRequest::Start(device, None)),
+        (os_string(), time.clone())
+            .prop_map(|(device, time)| WatchdogRequest::Start(device, Some(time)))
     ];
     prop_oneof![
         spec().prop_map(|spec| Request::Spawn(Box::new(spec))),
@@ -177,8 +188,11 @@ fn requests() -> impl Strategy<Value = Request> {
         watchdog.prop_map(Request::Watchdog),
         hand_over.prop_map(|(root, keep_services)| Request::HandOver(HandOver {
             root,
-            argv: vec!["/sbin/init".into()],
-            keep_services
+            program: "/sbin/init".into(),
+            argv: vec!["init".into(), "3".into()],
+            env: vec![("TERM".into(), "linux".into())],
+            keep_services,
+            keep_root: !keep_services
         })),
         ".{0,9}".prop_map(Request::Crash),
     ]
