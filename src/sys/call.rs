@@ -196,11 +196,6 @@ pub fn openat2<P: ?Sized + NixPath>(
     seam("open", || nix::fcntl::openat2(base, path, how))
 }
 
-/// fstat(2).
-pub fn fstat(fd: impl AsFd) -> Result<FileStat, Errno> {
-    seam("stat", || nix::sys::stat::fstat(fd))
-}
-
 /// lstat(2).
 pub fn lstat<P: ?Sized + NixPath>(path: &P) -> Result<FileStat, Errno> {
     seam("stat", || nix::sys::stat::lstat(path))
