@@ -1,64 +1,25 @@
 //! What a service does next: `(state, event, now) → (state, action)`, without a clock, a process or a
 //! descriptor of its own. Invariants: it asks for a fork only while it has no process, so that there are
-//! never two of one service; once told to stop it never starts again by itself.
+//! never two of one service; once told to stop it never starts again by itself; whatever time is over
+//! after [`Event::Tick`] is not its deadline any more.
 
-use std::fmt;
+mod policy;
+mod reason;
+mod state;
+
 use std::time::Duration;
 
 use nix::errno::Errno;
 
+pub use policy::{Policy, Promise};
+pub use reason::{Loss, Reason};
+pub use state::{Hold, Stage, State, Then};
+
 use super::setup::Step;
-use super::spec::{Ready, Restart, ServiceSpec};
+use super::spec::Restart;
+use super::wire::wire_struct;
 use crate::sys::child::Exit;
 use crate::time::Instant;
-
-/// How often and how soon a service is started again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    /// When it is started again.
-    pub restart: Restart,
-    /// Whether being executed is not enough to count as running.
-    pub promises: bool,
-    /// The first pause before it is started again; doubles each time.
-    pub shortest: Duration,
-    /// The longest pause.
-    pub longest: Duration,
-    /// Running for this long makes the next pause the shortest again.
-    pub stable: Duration,
-    /// Whether not even a missing program makes it give up.
-    pub persistent: bool,
-}
-
-impl Policy {
-    /// What a service's description says; its back-off starts over after 30 s of running.
-    pub fn of(spec: &ServiceSpec) -> Self {
-        Self {
-            restart: spec.restart,
-            promises: spec.ready != Ready::Exec,
-            shortest: spec.backoff.0,
-            longest: spec.backoff.1,
-            stable: Duration::from_secs(30),
-            persistent: false,
-        }
-    }
-
-    /// The boot role: a person waits for its shell, so 8 s at most, and it is never given up.
-    pub const BOOT: Self = Self {
-        restart: Restart::Always,
-        promises: false,
-        shortest: Duration::from_millis(250),
-        longest: Duration::from_secs(8),
-        stable: Duration::from_secs(5),
-        persistent: true,
-    };
-
-    /// The command of container mode: runs once.
-    pub const COMMAND: Self = Self {
-        restart: Restart::Never,
-        persistent: false,
-        ..Self::BOOT
-    };
-}
 
 /// The pause before another attempt where the kernel had no memory or no process number to give.
 pub const FORK_RETRY: Duration = Duration::from_secs(1);
@@ -66,62 +27,19 @@ pub const FORK_RETRY: Duration = Duration::from_secs(1);
 /// The exit status by which a program says that starting it again is useless.
 pub const GIVE_UP: u8 = 125;
 
-/// Where a service stands. Each state carries its own deadline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// It is to be started; it has no process yet. At `retry` the next attempt is made.
-    Pending {
-        /// When the next attempt is made.
-        retry: Instant,
-    },
-    /// It has a process that is not ready yet.
-    Starting {
-        /// Whether its program was executed.
-        executed: bool,
-    },
-    /// It is ready.
-    Running,
-    /// Its process has ended; a new one is started at `until`.
-    Backoff {
-        /// When it is started again.
-        until: Instant,
-    },
-    /// It was told to stop and its process has not ended yet.
-    Stopping {
-        /// When it is killed; `None` once it was.
-        kill: Option<Instant>,
-    },
-    /// It ended well or was stopped.
-    Stopped,
-    /// It ended badly and is not started again.
-    Failed,
-}
+/// How long a daemon's pid file may come after the end of its first process.
+pub const PID_FILE: Duration = Duration::from_secs(10);
 
-impl State {
-    /// Its name, as `services` and `${svc.NAME.state}` show it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending { .. } => "Pending",
-            Self::Starting { .. } => "Starting",
-            Self::Running => "Running",
-            Self::Backoff { .. } => "Backoff",
-            Self::Stopping { .. } => "Stopping",
-            Self::Stopped => "Stopped",
-            Self::Failed => "Failed",
-        }
-    }
-
-    /// Whether nothing happens any more unless somebody asks.
-    pub fn is_settled(self) -> bool {
-        matches!(self, Self::Stopped | Self::Failed)
-    }
-}
+/// How long a killed process may take to go before nobody waits for it any more.
+pub const STUCK: Duration = Duration::from_secs(2);
 
 /// What happens to a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// Somebody wants it to run.
     Start,
+    /// Nothing is in the way of what it waits for: of its start, or of its end.
+    Go,
     /// The fork that it asked for made this process.
     Forked(i32),
     /// There was no fork; EAGAIN, ENOMEM, EMFILE: the machine's trouble, not the service's.
@@ -132,12 +50,20 @@ pub enum Event {
     ExecFailed(Errno),
     /// A step before that failed; the process will end.
     SetupFailed(Step, Errno),
-    /// It says that it is ready.
+    /// It is ready, by whatever it promised.
     Ready,
+    /// Its pid file names this process, a child of PID 1: from now on that is the service. Means
+    /// nothing while its first process is alive, unless it is that one.
+    Adopted(i32),
     /// Its process has ended.
     Exited(Exit),
     /// Somebody wants it to end; killed when this time is over.
     Stop(Duration),
+    /// Somebody wants it to end and to be started again.
+    Restart(Duration),
+    /// The service at this place of its `needs` is not ready any more, or will never be; killed when
+    /// the time is over.
+    Lost(u32, Loss, Duration),
     /// Time has passed.
     Tick,
 }
@@ -147,65 +73,14 @@ pub enum Event {
 pub enum Action {
     /// Make a process; answer with [`Event::Forked`] or [`Event::ForkFailed`].
     Fork,
-    /// Ask this process and its group to end (SIGTERM).
+    /// Ask this process and its group to end.
     Terminate(i32),
     /// End this process and its group (SIGKILL).
     Kill(i32),
 }
 
-/// Why a service is in its state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// Nothing to say.
-    Nothing,
-    /// It waits for the readiness that it promised.
-    NotReady,
-    /// Its process ended like this.
-    Ended(Exit),
-    /// Its program could not be executed.
-    CannotExecute(Errno),
-    /// A step between fork and exec failed.
-    CannotSetUp(Step, Errno),
-    /// There was no process to be had.
-    CannotFork(Errno),
-    /// Somebody stopped it.
-    Asked,
-    /// It did not stop when asked and was killed.
-    Killed,
-}
-
-impl Reason {
-    /// The system error behind it, if any.
-    pub fn errno(self) -> Option<Errno> {
-        match self {
-            Self::CannotExecute(errno) | Self::CannotSetUp(_, errno) | Self::CannotFork(errno) => {
-                Some(errno)
-            }
-            _ => None,
-        }
-    }
-}
-
-/// `exit 1`, `cannot execute: ENOENT (No such file or directory)`
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, errno) = match *self {
-            Self::Nothing => return Ok(()),
-            Self::NotReady => return f.write_str("not ready yet"),
-            Self::Ended(exit) => return write!(f, "{exit}"),
-            Self::Asked => return f.write_str("stopped on request"),
-            Self::Killed => return f.write_str("killed: did not stop when asked"),
-            Self::CannotExecute(errno) => ("cannot execute", errno),
-            // `Service::reason` knows the words for the step.
-            Self::CannotSetUp(_, errno) => ("cannot be set up", errno),
-            Self::CannotFork(errno) => ("cannot fork", errno),
-        };
-        write!(f, "{what}: {errno:?} ({})", errno.desc())
-    }
-}
-
-/// One service's state and what its future depends on.
-#[derive(Debug, Clone)]
+/// One service's state and what its future depends on. Plain values, so that it can be written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
     policy: Policy,
     state: State,
@@ -213,15 +88,18 @@ pub struct Machine {
     since: Instant,
     pid: Option<i32>,
     pause: Duration,
+    /// Restarts since the time from which they are counted.
+    restarts: (Instant, u32),
     obstacle: Option<Reason>,
     last: Option<Exit>,
     starts: u32,
     exits: u32,
+    seed: u64,
 }
 
 impl Machine {
-    /// A service that was never started.
-    pub fn new(policy: Policy, now: Instant) -> Self {
+    /// A service that was never started. `seed`: from which the jitter of its pauses is taken.
+    pub fn new(policy: Policy, seed: u64, now: Instant) -> Self {
         Self {
             policy,
             state: State::Stopped,
@@ -229,10 +107,12 @@ impl Machine {
             since: now,
             pid: None,
             pause: policy.shortest,
+            restarts: (now, 0),
             obstacle: None,
             last: None,
             starts: 0,
             exits: 0,
+            seed,
         }
     }
 
@@ -266,73 +146,61 @@ impl Machine {
         (self.starts, self.exits)
     }
 
+    /// Whether services that need it may run: it does its work, or has done it.
+    pub fn is_ready(&self) -> bool {
+        let done = || {
+            let well = self.reason == Reason::Ended(Exit::Code(0));
+            self.policy.promise == Promise::End && self.state == State::Stopped && well
+        };
+        self.state == State::Running || done()
+    }
+
     /// When [`Event::Tick`] is due, if ever.
     pub fn deadline(&self) -> Option<Instant> {
-        match self.state {
-            State::Pending { retry: at } | State::Backoff { until: at } => Some(at),
-            State::Stopping { kill } => kill,
-            _ => None,
-        }
+        self.state.deadline()
+    }
+
+    /// Has it follow another description from its next start on.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+        self.pause = self.pause.max(policy.shortest).min(policy.longest);
     }
 
     /// The only way in: takes in what happened and says what to do.
     pub fn step(&mut self, event: Event, now: Instant) -> Option<Action> {
-        match (self.state, event) {
-            (State::Stopped | State::Failed, Event::Start) => {
-                self.pause = self.policy.shortest;
-                self.attempt(now)
-            }
-            (State::Pending { retry: at } | State::Backoff { until: at }, Event::Tick)
-                if at <= now =>
-            {
-                self.attempt(now)
-            }
-            (State::Pending { .. }, Event::Forked(pid)) => {
-                self.pid = Some(pid);
-                self.obstacle = None;
-                self.starts = self.starts.saturating_add(1);
-                let reason = match self.policy.promises {
-                    false => Reason::Nothing,
-                    true => Reason::NotReady,
-                };
-                self.enter(State::Starting { executed: false }, reason, now)
-            }
-            (State::Pending { .. }, Event::ForkFailed(errno)) => self.retry_later(errno, now),
-            (State::Starting { .. }, Event::Executed) => match self.policy.promises {
-                false => self.enter(State::Running, Reason::Nothing, now),
-                true => self.enter(State::Starting { executed: true }, Reason::NotReady, now),
+        match event {
+            Event::Start => self.start(now),
+            Event::Go => self.go(now),
+            Event::Forked(pid) => self.forked(pid, now),
+            Event::ForkFailed(errno) => self.no_fork(errno, now),
+            Event::Executed => self.executed(now),
+            Event::ExecFailed(errno) => self.hindered(Reason::CannotExecute(errno)),
+            Event::SetupFailed(step, errno) => self.hindered(Reason::CannotSetUp(step, errno)),
+            Event::Ready => match (self.state, self.policy.promise) {
+                (_, Promise::End) => None,
+                (State::Starting { .. }, _) if self.pid.is_some() => {
+                    self.enter(State::Running, Reason::Nothing, now)
+                }
+                _ => None,
             },
-            (State::Starting { .. }, Event::Ready) => {
-                self.enter(State::Running, Reason::Nothing, now)
-            }
-            (State::Starting { .. } | State::Stopping { .. }, Event::ExecFailed(errno)) => {
-                self.obstacle = Some(Reason::CannotExecute(errno));
-                None
-            }
-            (State::Starting { .. } | State::Stopping { .. }, Event::SetupFailed(step, errno)) => {
-                self.obstacle = Some(Reason::CannotSetUp(step, errno));
-                None
-            }
-            (_, Event::Exited(exit)) if self.pid.is_some() => self.ended(exit, now),
-            (State::Pending { .. } | State::Backoff { .. }, Event::Stop(_)) => {
-                self.enter(State::Stopped, Reason::Asked, now)
-            }
-            (State::Starting { .. } | State::Running, Event::Stop(grace)) => {
-                let kill = Some(now + grace);
-                self.enter(State::Stopping { kill }, Reason::Asked, now);
-                self.pid.map(Action::Terminate)
-            }
-            (State::Stopping { kill: Some(at) }, Event::Stop(grace)) => {
-                let kill = Some(at.min(now + grace));
-                self.state = State::Stopping { kill };
-                None
-            }
-            (State::Stopping { kill: Some(at) }, Event::Tick) if at <= now => {
-                self.state = State::Stopping { kill: None };
-                self.reason = Reason::Killed;
-                self.pid.map(Action::Kill)
-            }
-            _ => None,
+            Event::Adopted(pid) => self.adopt(pid, now),
+            Event::Exited(exit) => match self.pid {
+                Some(_) => self.ended(exit, now),
+                None => None,
+            },
+            Event::Stop(grace) => self.stop(grace, now),
+            Event::Restart(grace) => match self.state {
+                State::Starting { .. } | State::Running if self.pid.is_some() => {
+                    self.begin_to_stop(grace, Then::Again, Reason::Restart, now)
+                }
+                State::Starting { .. } => self.attempt(now),
+                _ => self.start(now),
+            },
+            Event::Lost(need, loss, grace) => self.lose(need, loss, grace, now),
+            Event::Tick => match self.deadline() {
+                Some(at) if at <= now => self.late(now),
+                _ => None,
+            },
         }
     }
 
@@ -343,59 +211,302 @@ impl Machine {
         None
     }
 
-    fn attempt(&mut self, now: Instant) -> Option<Action> {
-        self.enter(State::Pending { retry: now }, self.reason, now);
-        Some(Action::Fork)
+    fn start(&mut self, now: Instant) -> Option<Action> {
+        match self.state {
+            State::Stopped | State::Failed | State::Backoff { .. } => {
+                self.pause = self.policy.shortest;
+                self.restarts = (now, 0);
+                self.attempt(now)
+            }
+            State::Pending {
+                hold: Hold::Retry(_),
+            } => self.attempt(now),
+            State::Stopping { stage, .. } => {
+                let then = Then::Again;
+                self.state = State::Stopping { stage, then };
+                None
+            }
+            _ => None,
+        }
     }
 
-    fn retry_later(&mut self, errno: Errno, now: Instant) -> Option<Action> {
-        let retry = now + FORK_RETRY;
-        self.enter(State::Pending { retry }, Reason::CannotFork(errno), now)
+    fn attempt(&mut self, now: Instant) -> Option<Action> {
+        let hold = Hold::Others;
+        self.enter(State::Pending { hold }, self.reason, now)
+    }
+
+    fn go(&mut self, now: Instant) -> Option<Action> {
+        match self.state {
+            State::Pending { hold: Hold::Others } => {
+                self.state = State::Pending { hold: Hold::Fork };
+                Some(Action::Fork)
+            }
+            State::Stopping {
+                stage: Stage::Held(grace),
+                then,
+            } => {
+                let stage = Stage::Asked(now + grace);
+                self.state = State::Stopping { stage, then };
+                self.pid.map(Action::Terminate)
+            }
+            _ => None,
+        }
+    }
+
+    fn forked(&mut self, pid: i32, now: Instant) -> Option<Action> {
+        let State::Pending { hold: Hold::Fork } = self.state else {
+            return None;
+        };
+        self.pid = Some(pid);
+        self.obstacle = None;
+        self.starts = self.starts.saturating_add(1);
+        let reason = match self.policy.promise {
+            Promise::Exec => Reason::Nothing,
+            _ => Reason::NotReady,
+        };
+        self.starting(false, None, reason, now)
+    }
+
+    fn starting(
+        &mut self,
+        executed: bool,
+        until: Option<Instant>,
+        reason: Reason,
+        now: Instant,
+    ) -> Option<Action> {
+        self.enter(State::Starting { executed, until }, reason, now)
+    }
+
+    fn no_fork(&mut self, errno: Errno, now: Instant) -> Option<Action> {
+        match self.state {
+            State::Pending { hold: Hold::Fork } => self.retry(Reason::CannotFork(errno), now),
+            _ => None,
+        }
+    }
+
+    fn retry(&mut self, reason: Reason, now: Instant) -> Option<Action> {
+        let hold = Hold::Retry(now + FORK_RETRY);
+        self.enter(State::Pending { hold }, reason, now)
+    }
+
+    fn executed(&mut self, now: Instant) -> Option<Action> {
+        let State::Starting {
+            executed: false, ..
+        } = self.state
+        else {
+            return None;
+        };
+        match self.policy.promise {
+            Promise::Exec => self.enter(State::Running, Reason::Nothing, now),
+            Promise::After(time) => self.starting(true, Some(now + time), Reason::NotReady, now),
+            Promise::Word | Promise::PidFile | Promise::End => {
+                self.starting(true, None, Reason::NotReady, now)
+            }
+        }
+    }
+
+    fn hindered(&mut self, by: Reason) -> Option<Action> {
+        if self.pid.is_some() && self.state != State::Running {
+            self.obstacle = Some(by);
+        }
+        None
+    }
+
+    fn adopt(&mut self, pid: i32, now: Instant) -> Option<Action> {
+        let State::Starting { .. } = self.state else {
+            return None;
+        };
+        if self.policy.promise != Promise::PidFile || self.pid.is_some_and(|own| own != pid) {
+            return None;
+        }
+        if self.pid.is_none() {
+            self.pid = Some(pid);
+            self.starts = self.starts.saturating_add(1);
+        }
+        self.enter(State::Running, Reason::Nothing, now)
+    }
+
+    fn stop(&mut self, grace: Duration, now: Instant) -> Option<Action> {
+        match self.state {
+            State::Starting { .. } | State::Running if self.pid.is_some() => {
+                self.begin_to_stop(grace, Then::Rest, Reason::Asked, now)
+            }
+            State::Stopping { stage, .. } => {
+                let stage = match stage {
+                    Stage::Held(before) => Stage::Held(before.min(grace)),
+                    Stage::Asked(at) => Stage::Asked(at.min(now + grace)),
+                    later => later,
+                };
+                let then = Then::Rest;
+                self.state = State::Stopping { stage, then };
+                if let Stage::Held(_) | Stage::Asked(_) = stage {
+                    self.reason = Reason::Asked;
+                }
+                None
+            }
+            State::Failed => None,
+            State::Stopped if !self.is_ready() => None,
+            _ => self.enter(State::Stopped, Reason::Asked, now),
+        }
+    }
+
+    fn begin_to_stop(
+        &mut self,
+        grace: Duration,
+        then: Then,
+        reason: Reason,
+        now: Instant,
+    ) -> Option<Action> {
+        let stage = Stage::Held(grace);
+        self.enter(State::Stopping { stage, then }, reason, now)
+    }
+
+    fn lose(&mut self, need: u32, loss: Loss, grace: Duration, now: Instant) -> Option<Action> {
+        let reason = Reason::Need(need, loss);
+        let then = match loss {
+            Loss::Stopped => Then::Rest,
+            Loss::Failed => Then::Fail(need),
+            Loss::Again => Then::Again,
+        };
+        match (self.state, loss) {
+            (State::Starting { .. } | State::Running, _) if self.pid.is_some() => {
+                self.begin_to_stop(grace, then, reason, now)
+            }
+            (State::Starting { .. }, Loss::Again) => self.attempt(now),
+            // Nothing to stop, and when its time comes it waits.
+            (State::Pending { .. } | State::Backoff { .. }, Loss::Again) => None,
+            (State::Pending { .. } | State::Backoff { .. } | State::Starting { .. }, _) => {
+                let state = match loss {
+                    Loss::Failed => State::Failed,
+                    _ => State::Stopped,
+                };
+                self.enter(state, reason, now)
+            }
+            (
+                State::Stopping {
+                    stage,
+                    then: Then::Again,
+                },
+                _,
+            ) => {
+                self.state = State::Stopping { stage, then };
+                self.reason = reason;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn late(&mut self, now: Instant) -> Option<Action> {
+        match self.state {
+            State::Pending { .. } | State::Backoff { .. } => self.attempt(now),
+            State::Starting { .. } if self.pid.is_some() => {
+                self.enter(State::Running, Reason::Nothing, now)
+            }
+            State::Starting { .. } => match self.policy.restart {
+                Restart::Never => self.enter(State::Failed, Reason::NoPidFile, now),
+                _ => self.again(Exit::Code(0), Reason::NoPidFile, now),
+            },
+            State::Stopping { stage, then } => {
+                let killed = matches!(stage, Stage::Asked(_));
+                let (stage, reason) = match killed {
+                    true => (Stage::Killed(now + STUCK), Reason::Killed),
+                    false => (Stage::Stuck, Reason::Stuck),
+                };
+                self.state = State::Stopping { stage, then };
+                self.reason = reason;
+                self.pid.filter(|_| killed).map(Action::Kill)
+            }
+            _ => None,
+        }
     }
 
     fn ended(&mut self, exit: Exit, now: Instant) -> Option<Action> {
         self.pid = None;
         self.last = Some(exit);
         self.exits = self.exits.saturating_add(1);
-        if let State::Stopping { .. } = self.state {
-            return self.enter(State::Stopped, self.reason, now);
+        let obstacle = self.obstacle.take();
+        match self.state {
+            State::Stopping { then, .. } => return self.stopped(then, now),
+            State::Running if now.since(self.since) >= self.policy.stable => {
+                self.pause = self.policy.shortest;
+            }
+            _ => {}
         }
-        if self.state == State::Running && now.since(self.since) >= self.policy.stable {
-            self.pause = self.policy.shortest;
+        if let Some(reason) = obstacle {
+            return self.not_executed(reason, now);
         }
-        if let Some(obstacle) = self.obstacle.take() {
-            return self.not_executed(obstacle, now);
-        }
-        let reason = Reason::Ended(exit);
-        let again = match self.policy.restart {
-            _ if self.policy.persistent => true,
-            _ if exit == Exit::Code(GIVE_UP) => false,
-            Restart::Never => false,
-            Restart::OnFailure => !exit.is_success(),
-            Restart::Always => true,
+        let (reason, success) = (Reason::Ended(exit), exit.is_success());
+        let promise = match self.state {
+            State::Starting { .. } => Some(self.policy.promise),
+            _ => None,
         };
-        match (again, exit.is_success()) {
-            (true, _) => self.back_off(reason, now),
-            (false, true) => self.enter(State::Stopped, reason, now),
-            (false, false) => self.enter(State::Failed, reason, now),
+        match (self.policy.restart, promise) {
+            (_, Some(Promise::PidFile)) if success => {
+                self.starting(true, Some(now + PID_FILE), Reason::NotReady, now)
+            }
+            (_, Some(Promise::End)) if success => self.enter(State::Stopped, reason, now),
+            _ if self.policy.persistent => self.again(exit, reason, now),
+            _ if exit == Exit::Code(GIVE_UP) => self.enter(State::Failed, reason, now),
+            (Restart::Never | Restart::OnFailure, _) if success => {
+                self.enter(State::Stopped, reason, now)
+            }
+            (Restart::Never, _) => self.enter(State::Failed, reason, now),
+            (Restart::OnFailure | Restart::Always, _) => self.again(exit, reason, now),
+        }
+    }
+
+    fn stopped(&mut self, then: Then, now: Instant) -> Option<Action> {
+        match then {
+            Then::Rest => self.enter(State::Stopped, self.reason, now),
+            Then::Again => {
+                self.restarts = (now, 0);
+                self.attempt(now)
+            }
+            Then::Fail(need) => self.enter(State::Failed, Reason::Need(need, Loss::Failed), now),
         }
     }
 
     fn not_executed(&mut self, reason: Reason, now: Instant) -> Option<Action> {
-        if reason.errno().is_some_and(is_shortage) {
-            let retry = now + FORK_RETRY;
-            return self.enter(State::Pending { retry }, reason, now);
-        }
-        match self.policy.persistent {
-            true => self.back_off(reason, now),
-            false => self.enter(State::Failed, reason, now),
+        let shortage = reason.errno().is_some_and(is_shortage);
+        match (shortage, self.policy.persistent) {
+            (true, _) => self.retry(reason, now),
+            (false, true) => self.back_off(reason, now),
+            (false, false) => self.enter(State::Failed, reason, now),
         }
     }
 
+    /// Another attempt, if there were not too many already.
+    fn again(&mut self, exit: Exit, reason: Reason, now: Instant) -> Option<Action> {
+        if let Some((most, within)) = self.policy.limit {
+            let (from, count) = self.restarts;
+            self.restarts = match count > 0 && now.since(from) <= within {
+                true => (from, count.saturating_add(1)),
+                false => (now, 1),
+            };
+            if self.restarts.1 > most {
+                let reason = Reason::TooOften(exit, most, within);
+                return self.enter(State::Failed, reason, now);
+            }
+        }
+        self.back_off(reason, now)
+    }
+
     fn back_off(&mut self, reason: Reason, now: Instant) -> Option<Action> {
-        let until = now + self.pause;
+        let until = now + self.pause + self.jitter();
         self.pause = (self.pause * 2).min(self.policy.longest);
         self.enter(State::Backoff { until }, reason, now)
+    }
+
+    /// Up to a tenth of the pause, so that services that end together are not started together.
+    fn jitter(&mut self) -> Duration {
+        // Knuth's MMIX generator: its upper bits are good enough for this.
+        self.seed = self
+            .seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let millis = (self.pause.as_millis() / 10 * u128::from(self.seed >> 32)) >> 32;
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 }
 
@@ -408,6 +519,21 @@ pub fn is_shortage(errno: Errno) -> bool {
         EAGAIN | EINTR | EMFILE | ENFILE | ENOBUFS | ENOMEM | ETXTBSY
     )
 }
+
+wire_struct!(Machine {
+    policy,
+    state,
+    reason,
+    since,
+    pid,
+    pause,
+    restarts,
+    obstacle,
+    last,
+    starts,
+    exits,
+    seed,
+});
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::exits::Ended;
-use super::machine::{Action, Event, Reason, State};
+use super::machine::{Action, Event, Hold, Reason, Stage, State};
 use super::protocol::{LIST_FULL, Power, Reply, Request, Target, Until};
 use super::spawn::{Boot, Command, Executed, Launcher, read_executed, read_ready};
 use super::spec::check_name;
@@ -101,11 +101,19 @@ impl Supervisor {
             };
             let (state, reason) = (service.machine.state(), service.machine.reason());
             let action = service.machine.step(event, now);
-            if service.machine.state() != state {
+            let after = service.machine.state();
+            if after != state {
                 self.report(id, reason, now);
             }
             match action {
-                None => {}
+                None => match after {
+                    State::Pending { hold: Hold::Others }
+                    | State::Stopping {
+                        stage: Stage::Held(_),
+                        ..
+                    } => next = Some(Event::Go),
+                    _ => {}
+                },
                 Some(Action::Fork) => next = Some(self.fork(id)),
                 Some(Action::Terminate(pid)) => {
                     signal_group(pid, Signal::SIGTERM);
@@ -162,7 +170,9 @@ impl Supervisor {
         let (reason, words) = (machine.reason(), service.reason());
         match machine.state() {
             // Said once, however often it is tried.
-            State::Pending { retry } if retry > now && reason != before => {
+            State::Pending {
+                hold: Hold::Retry(retry),
+            } if reason != before => {
                 let (pause, unit) = shown(retry.since(now));
                 let text = format_args!("{name}: {words}; trying again in {pause} {unit}");
                 self.voice.say(text);

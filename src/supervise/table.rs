@@ -102,7 +102,7 @@ impl Table {
             services: vec![Service {
                 id: BOOT_ID,
                 spec: None,
-                machine: Machine::new(Policy::BOOT, now),
+                machine: Machine::new(Policy::BOOT, 0, now),
                 executed: None,
                 ready: None,
                 log: None,
@@ -118,7 +118,7 @@ impl Table {
     /// Makes the first child one that runs once (container mode).
     pub fn run_once(&mut self, now: Instant) {
         if let Some(main) = self.services.first_mut() {
-            main.machine = Machine::new(Policy::COMMAND, now);
+            main.machine = Machine::new(Policy::COMMAND, 0, now);
         }
     }
 
@@ -173,7 +173,7 @@ impl Table {
         self.services.push(Service {
             id,
             spec: Some(spec),
-            machine: Machine::new(policy, now),
+            machine: Machine::new(policy, u64::from(id), now),
             executed: None,
             ready: None,
             log: log.filter(|_| logs),
@@ -248,6 +248,7 @@ mod tests {
     fn start(table: &mut Table, id: ServiceId, pid: i32) {
         let machine = &mut table.get_mut(id).unwrap().machine;
         machine.step(Event::Start, Instant::BOOT);
+        machine.step(Event::Go, Instant::BOOT);
         machine.step(Event::Forked(pid), Instant::BOOT);
     }
 

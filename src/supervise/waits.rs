@@ -99,7 +99,10 @@ impl Waiting {
         let state = machine.state();
         match self.until {
             Until::Executed => match state {
-                State::Pending { .. } | State::Starting { executed: false } => None,
+                State::Pending { .. }
+                | State::Starting {
+                    executed: false, ..
+                } => None,
                 State::Failed => Some(failed(service)),
                 _ => Some(Reply::Service(service.status())),
             },

@@ -1,150 +1,376 @@
 //! Every state with every event, and random histories on a virtual clock.
 
-use proptest::prelude::*;
-
 use super::*;
-use crate::supervise::spec::Program;
+use crate::supervise::setup::Step;
+use crate::supervise::spec::{Program, Ready, ServiceSpec};
+use crate::supervise::wire::{Reader, Wire, Writer};
 
 const GRACE: Duration = Duration::from_secs(5);
 const ENDED_BADLY: Exit = Exit::Code(1);
+const ENDED_WELL: Exit = Exit::Code(0);
 
 fn at(seconds: u64) -> Instant {
     Instant::from_boot(Duration::from_secs(seconds))
 }
 
-fn new(restart: Restart, ready: Ready) -> Machine {
-    let spec = ServiceSpec {
-        restart,
-        ready,
-        ..ServiceSpec::new("web", Program::Own, vec![])
-    };
-    Machine::new(Policy::of(&spec), at(0))
+fn of(change: impl FnOnce(&mut ServiceSpec)) -> Machine {
+    let mut spec = ServiceSpec::new("web", Program::Own, vec![]);
+    change(&mut spec);
+    Machine::new(Policy::of(&spec), 7, at(0))
 }
+
+fn new(restart: Restart, ready: Ready) -> Machine {
+    of(|spec| (spec.restart, spec.ready) = (restart, ready))
+}
+
+/// Takes in several events at one moment.
+fn feed(machine: &mut Machine, events: &[Event], now: Instant) {
+    for &event in events {
+        machine.step(event, now);
+    }
+}
+
+const START: [Event; 4] = [Event::Start, Event::Go, Event::Forked(7), Event::Executed];
 
 /// A machine of each state, by name, at second 10, with the policy on-failure.
 fn each_state() -> Vec<(&'static str, Machine)> {
-    let fresh = || new(Restart::OnFailure, Ready::Descriptor);
-    let machine = |events: &[Event]| {
-        let mut machine = fresh();
-        for &event in events {
-            machine.step(event, at(10));
-        }
+    use Event::{Exited, ForkFailed, Go, Ready as SaysReady, SetupFailed, Start, Stop, Tick};
+    let machine = |ready: Ready, events: &[Event]| {
+        let mut machine = new(Restart::OnFailure, ready);
+        feed(&mut machine, events, at(10));
         machine
     };
-    use Event::{Executed, Exited, ForkFailed, Forked, Start, Stop};
-    let started = [Start, Forked(7), Executed];
-    let running = [&started[..], &[Event::Ready]].concat();
+    let word = |events: &[Event]| machine(Ready::Descriptor, events);
+    let after_start = |events: &[Event]| word(&[&START[..], events].concat());
+    let mut killed = after_start(&[Stop(Duration::ZERO), Go]);
+    killed.step(Tick, at(10));
+    let mut stuck = killed.clone();
+    stuck.step(Tick, at(12));
+    let pid_file = Ready::PidFile("/run/web.pid".into());
+    let mut doomed = after_start(&[SetupFailed(Step::Directory, Errno::ENOENT)]);
+    doomed.step(Event::Lost(3, Loss::Failed, GRACE), at(10));
     vec![
-        ("Stopped", machine(&[])),
-        ("Pending", machine(&[Start, ForkFailed(Errno::EAGAIN)])),
-        ("Starting", machine(&started)),
-        ("Running", machine(&running)),
+        ("Stopped", word(&[])),
+        ("Held", word(&[Start])),
+        ("Retry", word(&[Start, Go, ForkFailed(Errno::EAGAIN)])),
+        ("Fork", word(&[Start, Go])),
+        ("Forked", word(&START[..3])),
+        ("Starting", after_start(&[])),
+        ("After", machine(Ready::After(GRACE), &START)),
         (
-            "Backoff",
-            machine(&[&running[..], &[Exited(ENDED_BADLY)]].concat()),
+            "Daemon",
+            machine(pid_file, &[&START[..], &[Exited(ENDED_WELL)]].concat()),
         ),
-        (
-            "Stopping",
-            machine(&[&running[..], &[Stop(GRACE)]].concat()),
-        ),
-        (
-            "Failed",
-            machine(&[&started[..], &[Exited(Exit::Code(GIVE_UP))]].concat()),
-        ),
+        ("Running", after_start(&[SaysReady])),
+        ("Backoff", after_start(&[Exited(ENDED_BADLY)])),
+        ("Stopping", after_start(&[Stop(GRACE)])),
+        ("Asked", after_start(&[Stop(GRACE), Go])),
+        ("Killed", killed),
+        ("Stuck", stuck),
+        ("Again", after_start(&[Event::Restart(GRACE)])),
+        ("Doomed", doomed),
+        ("Failed", after_start(&[Exited(Exit::Code(GIVE_UP))])),
     ]
 }
 
+/// The state as the table below names it.
+fn shown(machine: &Machine) -> String {
+    let stage = |stage| match stage {
+        Stage::Held(_) => "held",
+        Stage::Asked(_) => "asked",
+        Stage::Killed(_) => "killed",
+        Stage::Stuck => "stuck",
+    };
+    match machine.state() {
+        State::Pending { hold } => match hold {
+            Hold::Others => "Pending".into(),
+            Hold::Retry(_) => "Pending retry".into(),
+            Hold::Fork => "Pending fork".into(),
+        },
+        State::Starting { executed, until } => {
+            let more = match (executed, until, machine.pid()) {
+                (false, None, Some(_)) => "",
+                (true, None, Some(_)) => " executed",
+                (true, Some(_), Some(_)) => " timed",
+                (true, Some(_), None) => " daemon",
+                _ => " nonsense",
+            };
+            format!("Starting{more}")
+        }
+        State::Stopping { stage: at, then } => {
+            let then = match then {
+                Then::Rest => "",
+                Then::Again => " again",
+                Then::Fail(_) => " fail",
+            };
+            format!("Stopping {}{then}", stage(at))
+        }
+        other => other.name().into(),
+    }
+}
+
+const COLUMNS: [(&str, Event); 18] = [
+    ("start", Event::Start),
+    ("go", Event::Go),
+    ("forked", Event::Forked(8)),
+    ("no fork", Event::ForkFailed(Errno::ENOMEM)),
+    ("executed", Event::Executed),
+    ("exec failed", Event::ExecFailed(Errno::ENOENT)),
+    ("ready", Event::Ready),
+    ("adopted", Event::Adopted(9)),
+    ("exit 1", Event::Exited(ENDED_BADLY)),
+    ("exit 0", Event::Exited(ENDED_WELL)),
+    ("exit 125", Event::Exited(Exit::Code(GIVE_UP))),
+    ("stop", Event::Stop(GRACE)),
+    ("restart", Event::Restart(GRACE)),
+    ("lost stopped", Event::Lost(0, Loss::Stopped, GRACE)),
+    ("lost failed", Event::Lost(0, Loss::Failed, GRACE)),
+    ("lost again", Event::Lost(0, Loss::Again, GRACE)),
+    ("early", Event::Tick),
+    ("late", Event::Tick),
+];
+
+/// What each state does with each event: the state after it, and `!` with the action. What is not
+/// listed changes nothing.
+const TABLE: &[(&str, &[(&str, &str)])] = &[
+    ("Stopped", &[("start", "Pending"), ("restart", "Pending")]),
+    ("Failed", &[("start", "Pending"), ("restart", "Pending")]),
+    (
+        "Held",
+        &[
+            ("go", "Pending fork !fork"),
+            ("stop", "Stopped"),
+            ("lost stopped", "Stopped"),
+            ("lost failed", "Failed"),
+        ],
+    ),
+    (
+        "Retry",
+        &[
+            ("start", "Pending"),
+            ("stop", "Stopped"),
+            ("restart", "Pending"),
+            ("lost stopped", "Stopped"),
+            ("lost failed", "Failed"),
+            ("late", "Pending"),
+        ],
+    ),
+    (
+        "Fork",
+        &[
+            ("forked", "Starting"),
+            ("no fork", "Pending retry"),
+            ("stop", "Stopped"),
+            ("lost stopped", "Stopped"),
+            ("lost failed", "Failed"),
+        ],
+    ),
+    (
+        "Forked",
+        &[
+            ("executed", "Starting executed"),
+            ("ready", "Running"),
+            ("exit 1", "Backoff"),
+            ("exit 0", "Stopped"),
+            ("exit 125", "Failed"),
+            ("stop", "Stopping held"),
+            ("restart", "Stopping held again"),
+            ("lost stopped", "Stopping held"),
+            ("lost failed", "Stopping held fail"),
+            ("lost again", "Stopping held again"),
+        ],
+    ),
+    (
+        "Starting",
+        &[
+            ("ready", "Running"),
+            ("exit 1", "Backoff"),
+            ("exit 0", "Stopped"),
+            ("exit 125", "Failed"),
+            ("stop", "Stopping held"),
+            ("restart", "Stopping held again"),
+            ("lost stopped", "Stopping held"),
+            ("lost failed", "Stopping held fail"),
+            ("lost again", "Stopping held again"),
+        ],
+    ),
+    (
+        "After",
+        &[
+            ("ready", "Running"),
+            ("exit 1", "Backoff"),
+            ("exit 0", "Stopped"),
+            ("exit 125", "Failed"),
+            ("stop", "Stopping held"),
+            ("restart", "Stopping held again"),
+            ("lost stopped", "Stopping held"),
+            ("lost failed", "Stopping held fail"),
+            ("lost again", "Stopping held again"),
+            ("late", "Running"),
+        ],
+    ),
+    (
+        "Daemon",
+        &[
+            ("adopted", "Running"),
+            ("stop", "Stopped"),
+            ("restart", "Pending"),
+            ("lost stopped", "Stopped"),
+            ("lost failed", "Failed"),
+            ("lost again", "Pending"),
+            ("late", "Backoff"),
+        ],
+    ),
+    (
+        "Running",
+        &[
+            ("exit 1", "Backoff"),
+            ("exit 0", "Stopped"),
+            ("exit 125", "Failed"),
+            ("stop", "Stopping held"),
+            ("restart", "Stopping held again"),
+            ("lost stopped", "Stopping held"),
+            ("lost failed", "Stopping held fail"),
+            ("lost again", "Stopping held again"),
+        ],
+    ),
+    (
+        "Backoff",
+        &[
+            ("start", "Pending"),
+            ("stop", "Stopped"),
+            ("restart", "Pending"),
+            ("lost stopped", "Stopped"),
+            ("lost failed", "Failed"),
+            ("late", "Pending"),
+        ],
+    ),
+    (
+        "Stopping",
+        &[
+            ("start", "Stopping held again"),
+            ("go", "Stopping asked !terminate"),
+            ("exit 1", "Stopped"),
+            ("exit 0", "Stopped"),
+            ("exit 125", "Stopped"),
+            ("restart", "Stopping held again"),
+        ],
+    ),
+    (
+        "Asked",
+        &[
+            ("start", "Stopping asked again"),
+            ("exit 1", "Stopped"),
+            ("exit 0", "Stopped"),
+            ("exit 125", "Stopped"),
+            ("restart", "Stopping asked again"),
+            ("late", "Stopping killed !kill"),
+        ],
+    ),
+    (
+        "Killed",
+        &[
+            ("start", "Stopping killed again"),
+            ("exit 1", "Stopped"),
+            ("exit 0", "Stopped"),
+            ("exit 125", "Stopped"),
+            ("restart", "Stopping killed again"),
+            ("late", "Stopping stuck"),
+        ],
+    ),
+    (
+        "Stuck",
+        &[
+            ("start", "Stopping stuck again"),
+            ("exit 1", "Stopped"),
+            ("exit 0", "Stopped"),
+            ("exit 125", "Stopped"),
+            ("restart", "Stopping stuck again"),
+        ],
+    ),
+    (
+        "Again",
+        &[
+            ("go", "Stopping asked again !terminate"),
+            ("exit 1", "Pending"),
+            ("exit 0", "Pending"),
+            ("exit 125", "Pending"),
+            ("stop", "Stopping held"),
+            ("lost stopped", "Stopping held"),
+            ("lost failed", "Stopping held fail"),
+        ],
+    ),
+    (
+        "Doomed",
+        &[
+            ("start", "Stopping held again"),
+            ("go", "Stopping asked fail !terminate"),
+            ("exit 1", "Failed"),
+            ("exit 0", "Failed"),
+            ("exit 125", "Failed"),
+            ("stop", "Stopping held"),
+            ("restart", "Stopping held again"),
+        ],
+    ),
+];
+
 #[test]
 fn every_state_with_every_event() {
-    use Event::*;
-    let fork = Some(Action::Fork);
-    let late = at(60);
-    // (state, event, when, next state, action); what is not listed changes nothing.
-    let table: &[(&str, Event, Instant, &str, Option<Action>)] = &[
-        ("Stopped", Start, late, "Pending", fork),
-        ("Failed", Start, late, "Pending", fork),
-        ("Pending", Tick, late, "Pending", fork),
-        ("Backoff", Tick, late, "Pending", fork),
-        ("Pending", Forked(8), late, "Starting", None),
-        ("Pending", ForkFailed(Errno::ENOMEM), late, "Pending", None),
-        ("Starting", Executed, late, "Starting", None),
-        ("Starting", Ready, late, "Running", None),
-        ("Starting", Exited(ENDED_BADLY), late, "Backoff", None),
-        ("Running", Exited(ENDED_BADLY), late, "Backoff", None),
-        ("Stopping", Exited(ENDED_BADLY), late, "Stopped", None),
-        ("Starting", Exited(Exit::Code(0)), late, "Stopped", None),
-        ("Running", Exited(Exit::Code(0)), late, "Stopped", None),
-        ("Stopping", Exited(Exit::Code(0)), late, "Stopped", None),
-        ("Starting", Exited(Exit::Code(125)), late, "Failed", None),
-        ("Running", Exited(Exit::Code(125)), late, "Failed", None),
-        ("Stopping", Exited(Exit::Code(125)), late, "Stopped", None),
-        ("Pending", Stop(GRACE), late, "Stopped", None),
-        ("Backoff", Stop(GRACE), late, "Stopped", None),
-        (
-            "Starting",
-            Stop(GRACE),
-            late,
-            "Stopping",
-            Some(Action::Terminate(7)),
-        ),
-        (
-            "Running",
-            Stop(GRACE),
-            late,
-            "Stopping",
-            Some(Action::Terminate(7)),
-        ),
-        ("Stopping", Tick, late, "Stopping", Some(Action::Kill(7))),
-    ];
-    let events = [
-        Start,
-        Forked(8),
-        ForkFailed(Errno::ENOMEM),
-        Executed,
-        ExecFailed(Errno::ENOENT),
-        Ready,
-        Exited(ENDED_BADLY),
-        Exited(Exit::Code(0)),
-        Exited(Exit::Code(125)),
-        Stop(GRACE),
-        Tick,
-    ];
+    let mut rows = 0;
     for (name, machine) in each_state() {
-        assert_eq!(machine.state().name(), name);
-        for event in events {
-            for when in [at(10), late] {
-                let mut machine = machine.clone();
-                let action = machine.step(event, when);
-                let expected = table
-                    .iter()
-                    .find(|row| row.0 == name && row.1 == event && (when == row.2 || event != Tick))
-                    .map_or((name, None), |row| (row.3, row.4));
-                assert_eq!(
-                    (machine.state().name(), action),
-                    expected,
-                    "{name} with {event:?} at {when:?}"
-                );
-            }
+        let row = TABLE.iter().find(|row| row.0 == name);
+        let row = row.unwrap_or_else(|| panic!("no row {name}")).1;
+        rows += 1;
+        for (title, event) in COLUMNS {
+            let mut machine = machine.clone();
+            let before = shown(&machine);
+            let now = if title == "late" { at(60) } else { at(10) };
+            let action = match machine.step(event, now) {
+                None => "",
+                Some(Action::Fork) => " !fork",
+                Some(Action::Terminate(7)) => " !terminate",
+                Some(Action::Kill(7)) => " !kill",
+                Some(other) => panic!("{name}, {title}: {other:?}"),
+            };
+            let after = format!("{}{action}", shown(&machine));
+            let expected = row.iter().find(|cell| cell.0 == title);
+            let expected = expected.map_or(before, |cell| cell.1.to_owned());
+            assert_eq!(after, expected, "{name}, {title}");
+            assert!(machine.deadline().is_none_or(|at| at > now) || event != Event::Tick);
+            assert_eq!(written_and_read(&machine), machine);
         }
     }
+    assert_eq!(rows, TABLE.len());
+    for row in TABLE {
+        for cell in row.1 {
+            assert!(COLUMNS.iter().any(|column| column.0 == cell.0), "{cell:?}");
+        }
+    }
+}
+
+fn written_and_read(machine: &Machine) -> Machine {
+    let mut to = Writer::default();
+    machine.write(&mut to);
+    let bytes = to.finish();
+    let mut from = Reader::new(&bytes);
+    let read = Machine::read(&mut from).unwrap();
+    from.end().unwrap();
+    read
 }
 
 #[test]
 fn restart_policies() {
     let bad = Exit::Signal(9);
-    let good = Exit::Code(0);
     for (restart, exit, state) in [
-        (Restart::Never, good, "Stopped"),
+        (Restart::Never, ENDED_WELL, "Stopped"),
         (Restart::Never, bad, "Failed"),
-        (Restart::OnFailure, good, "Stopped"),
+        (Restart::OnFailure, ENDED_WELL, "Stopped"),
         (Restart::OnFailure, bad, "Backoff"),
-        (Restart::Always, good, "Backoff"),
+        (Restart::Always, ENDED_WELL, "Backoff"),
         (Restart::Always, bad, "Backoff"),
     ] {
         let mut machine = new(restart, Ready::Exec);
-        machine.step(Event::Start, at(0));
-        machine.step(Event::Forked(2), at(0));
-        machine.step(Event::Executed, at(0));
+        feed(&mut machine, &START, at(0));
         assert_eq!(machine.state(), State::Running);
         machine.step(Event::Exited(exit), at(1));
         assert_eq!(machine.state().name(), state, "{restart:?} {exit}");
@@ -152,31 +378,92 @@ fn restart_policies() {
     }
 }
 
+/// The pause after the end of a process that has run for `seconds`, in ms; starts the next one.
+fn pause_after(machine: &mut Machine, seconds: u64, now: &mut Instant) -> u128 {
+    feed(machine, &START[2..], *now);
+    *now = *now + Duration::from_secs(seconds);
+    machine.step(Event::Exited(ENDED_BADLY), *now);
+    let pause = machine.deadline().unwrap().since(*now);
+    *now = *now + pause;
+    assert_eq!(machine.step(Event::Tick, *now), None);
+    assert_eq!(machine.step(Event::Go, *now), Some(Action::Fork));
+    pause.as_millis()
+}
+
+fn assert_about(pauses: &[u128], expected: &[u128]) {
+    assert_eq!(pauses.len(), expected.len());
+    for (pause, least) in pauses.iter().zip(expected) {
+        assert!((*least..=least * 11 / 10).contains(pause), "{pauses:?}");
+    }
+}
+
 #[test]
 fn pauses_double_to_a_minute_and_start_over_after_a_stable_run() {
     let mut machine = new(Restart::Always, Ready::Exec);
     let mut now = at(0);
-    machine.step(Event::Start, now);
-    let mut run = |machine: &mut Machine, seconds| {
-        machine.step(Event::Forked(2), now);
-        machine.step(Event::Executed, now);
-        now = now + Duration::from_secs(seconds);
-        machine.step(Event::Exited(ENDED_BADLY), now);
-        let pause = machine.deadline().unwrap().since(now);
-        now = now + pause;
-        assert_eq!(machine.step(Event::Tick, now), Some(Action::Fork));
-        pause.as_millis()
+    feed(&mut machine, &START[..2], now);
+    let pauses: Vec<_> = (0..10)
+        .map(|_| pause_after(&mut machine, 1, &mut now))
+        .collect();
+    let expected = [250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000];
+    assert_about(&pauses, &expected);
+    let odd = pauses
+        .iter()
+        .zip(expected)
+        .filter(|(pause, least)| **pause != *least);
+    assert!(odd.count() > 5, "no jitter: {pauses:?}");
+    assert_about(&[pause_after(&mut machine, 29, &mut now)], &[60000]);
+    assert_about(&[pause_after(&mut machine, 30, &mut now)], &[250]);
+    assert_about(&[pause_after(&mut machine, 1, &mut now)], &[500]);
+}
+
+#[test]
+fn pauses_are_what_the_service_says_and_never_nothing() {
+    for (least, most, expected) in [(100, 300, [100, 200, 300, 300]), (0, 0, [1, 1, 1, 1])] {
+        let mut machine = of(|spec| {
+            spec.restart = Restart::Always;
+            spec.backoff = (Duration::from_millis(least), Duration::from_millis(most));
+        });
+        let mut now = at(0);
+        feed(&mut machine, &START[..2], now);
+        let pauses: Vec<_> = (0..4)
+            .map(|_| pause_after(&mut machine, 1, &mut now))
+            .collect();
+        assert_about(&pauses, &expected);
+    }
+}
+
+#[test]
+fn too_many_restarts_in_too_short_a_time() {
+    let limited = || {
+        of(|spec| {
+            spec.restart = Restart::Always;
+            spec.backoff = (Duration::from_secs(1), Duration::from_secs(1));
+            spec.max_restarts = Some((3, Duration::from_secs(60)));
+        })
     };
-    let pauses: Vec<_> = (0..11).map(|_| run(&mut machine, 1)).collect();
+    let mut machine = limited();
+    let mut now = at(0);
+    feed(&mut machine, &START[..2], now);
+    for _ in 0..3 {
+        pause_after(&mut machine, 1, &mut now);
+    }
+    feed(&mut machine, &START[2..], now);
+    machine.step(Event::Exited(ENDED_BADLY), now);
+    assert_eq!(machine.state(), State::Failed);
     assert_eq!(
-        pauses,
-        [
-            250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000, 60000
-        ]
+        machine.reason().to_string(),
+        "exit 1; restarted 3 times in 60 s"
     );
-    assert_eq!(run(&mut machine, 29), 60000);
-    assert_eq!(run(&mut machine, 30), 250);
-    assert_eq!(run(&mut machine, 1), 500);
+    // Somebody starts it: it may fail three times again.
+    feed(&mut machine, &START[..2], now);
+    pause_after(&mut machine, 1, &mut now);
+    // Slowly enough, it may fail for ever.
+    let mut machine = limited();
+    feed(&mut machine, &START[..2], now);
+    for _ in 0..20 {
+        pause_after(&mut machine, 25, &mut now);
+    }
 }
 
 #[test]
@@ -189,8 +476,7 @@ fn a_missing_program_fails_at_once_and_a_shortage_does_not() {
         (Errno::ETXTBSY, "Pending"),
     ] {
         let mut machine = new(Restart::Always, Ready::Exec);
-        machine.step(Event::Start, at(0));
-        machine.step(Event::Forked(2), at(0));
+        feed(&mut machine, &START[..3], at(0));
         machine.step(Event::ExecFailed(errno), at(0));
         machine.step(Event::Exited(Exit::Code(127)), at(0));
         assert_eq!(machine.state().name(), state, "{errno}");
@@ -200,8 +486,8 @@ fn a_missing_program_fails_at_once_and_a_shortage_does_not() {
 
 #[test]
 fn the_boot_role_is_never_given_up() {
-    let mut machine = Machine::new(Policy::BOOT, at(0));
-    machine.step(Event::Start, at(0));
+    let mut machine = Machine::new(Policy::BOOT, 0, at(0));
+    feed(&mut machine, &START[..2], at(0));
     for error in [Some(Errno::ENOENT), None] {
         machine.step(Event::Forked(2), at(0));
         if let Some(errno) = error {
@@ -209,130 +495,69 @@ fn the_boot_role_is_never_given_up() {
         }
         machine.step(Event::Exited(Exit::Code(GIVE_UP)), at(0));
         assert_eq!(machine.state().name(), "Backoff");
-        assert_eq!(machine.step(Event::Tick, at(10)), Some(Action::Fork));
+        machine.step(Event::Tick, at(10));
+        assert_eq!(machine.step(Event::Go, at(10)), Some(Action::Fork));
     }
+}
+
+#[test]
+fn a_oneshot_is_ready_when_it_has_ended_well() {
+    let mut machine = of(|spec| (spec.oneshot, spec.restart) = (true, Restart::Always));
+    feed(&mut machine, &START, at(0));
+    machine.step(Event::Ready, at(0));
+    assert_eq!(shown(&machine), "Starting executed");
+    machine.step(Event::Exited(ENDED_BADLY), at(1));
+    assert_eq!(shown(&machine), "Backoff");
+    assert!(!machine.is_ready());
+    feed(&mut machine, &START, at(2));
+    machine.step(Event::Exited(ENDED_WELL), at(3));
+    assert_eq!(machine.state(), State::Stopped);
+    assert!(machine.is_ready());
+    machine.step(Event::Stop(GRACE), at(4));
+    assert_eq!(machine.state(), State::Stopped);
+    assert!(!machine.is_ready());
+}
+
+#[test]
+fn a_daemon_is_the_process_in_its_pid_file() {
+    let mut machine = new(Restart::OnFailure, Ready::PidFile("/run/d.pid".into()));
+    feed(&mut machine, &START, at(0));
+    machine.step(Event::Adopted(9), at(0));
+    assert_eq!(
+        shown(&machine),
+        "Starting executed",
+        "its first process is alive"
+    );
+    machine.step(Event::Exited(ENDED_WELL), at(0));
+    machine.step(Event::Adopted(9), at(1));
+    assert_eq!((machine.state(), machine.pid()), (State::Running, Some(9)));
+    assert_eq!(machine.counts(), (2, 1));
+    machine.step(Event::Exited(ENDED_BADLY), at(2));
+    assert_eq!(machine.state().name(), "Backoff");
+    // One that stays in the foreground names itself.
+    feed(&mut machine, &START, at(3));
+    machine.step(Event::Adopted(7), at(3));
+    assert_eq!((machine.state(), machine.pid()), (State::Running, Some(7)));
+    assert_eq!(machine.counts(), (3, 2));
+    // Without a pid file it has failed.
+    let mut machine = new(Restart::Never, Ready::PidFile("/run/d.pid".into()));
+    feed(&mut machine, &START, at(0));
+    machine.step(Event::Exited(ENDED_WELL), at(0));
+    machine.step(Event::Tick, at(10));
+    assert_eq!(machine.state(), State::Failed);
+    assert_eq!(machine.reason(), Reason::NoPidFile);
 }
 
 #[test]
 fn a_second_stop_can_only_hasten_the_end() {
     let mut machine = new(Restart::Always, Ready::Exec);
-    machine.step(Event::Start, at(0));
-    machine.step(Event::Forked(2), at(0));
+    feed(&mut machine, &START, at(0));
     machine.step(Event::Stop(GRACE), at(0));
+    machine.step(Event::Stop(GRACE * 10), at(0));
+    machine.step(Event::Go, at(0));
+    assert_eq!(machine.deadline(), Some(at(5)));
     machine.step(Event::Stop(GRACE * 10), at(1));
     assert_eq!(machine.deadline(), Some(at(5)));
     machine.step(Event::Stop(Duration::from_secs(1)), at(1));
     assert_eq!(machine.deadline(), Some(at(2)));
-}
-
-/// A world around one machine: at most one process, which may ignore SIGTERM but not SIGKILL.
-#[derive(Default)]
-struct World {
-    process: Option<i32>,
-    killed: bool,
-    next_pid: i32,
-    stop_due: Option<Instant>,
-}
-
-impl World {
-    fn carry_out(&mut self, machine: &mut Machine, action: Option<Action>, luck: u8, now: Instant) {
-        match action {
-            None => {}
-            Some(Action::Fork) if luck.is_multiple_of(4) => {
-                assert_eq!(self.process, None, "asked for a second process");
-                assert_eq!(machine.step(Event::ForkFailed(Errno::EAGAIN), now), None);
-            }
-            Some(Action::Fork) => {
-                assert_eq!(self.process, None, "asked for a second process");
-                assert_eq!(self.stop_due, None, "started again although it was stopped");
-                self.next_pid += 1;
-                self.process = Some(self.next_pid);
-                self.killed = false;
-                assert_eq!(machine.step(Event::Forked(self.next_pid), now), None);
-            }
-            Some(Action::Terminate(pid)) => assert_eq!(self.process, Some(pid)),
-            Some(Action::Kill(pid)) => {
-                assert_eq!(self.process, Some(pid));
-                self.killed = true;
-            }
-        }
-    }
-
-    fn event(&mut self, kind: u8, luck: u8, now: Instant) -> Option<Event> {
-        let exit = [
-            Exit::Code(0),
-            ENDED_BADLY,
-            Exit::Signal(15),
-            Exit::Code(125),
-        ];
-        match kind {
-            0 => {
-                self.stop_due = None;
-                Some(Event::Start)
-            }
-            1 => {
-                let grace = Duration::from_millis(u64::from(luck) * 40);
-                let due = now + grace;
-                self.stop_due = Some(self.stop_due.map_or(due, |before| before.min(due)));
-                Some(Event::Stop(grace))
-            }
-            2 => self.process.map(|_| Event::Executed),
-            3 => self.process.map(|_| Event::Ready),
-            4 => self.process.map(|_| Event::ExecFailed(Errno::ENOENT)),
-            5 => self
-                .process
-                .take()
-                .map(|_| Event::Exited(exit[usize::from(luck % 4)])),
-            _ => Some(Event::Tick),
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
-    #[test]
-    fn random_histories(
-        restart in prop_oneof![Just(Restart::Never), Just(Restart::OnFailure), Just(Restart::Always)],
-        ready in prop_oneof![Just(Ready::Exec), Just(Ready::Descriptor)],
-        history in proptest::collection::vec((0..9_u8, any::<u8>(), 0..4000_u64), 0..60),
-    ) {
-        let mut machine = new(restart, ready);
-        let mut world = World::default();
-        let mut now = at(0);
-        for (kind, luck, pause) in history {
-            now = now + Duration::from_millis(pause);
-            if world.killed && world.process.take().is_some() {
-                machine.step(Event::Exited(Exit::Signal(9)), now);
-            }
-            if let Some(event) = world.event(kind, luck, now) {
-                let started = event == Event::Start;
-                // A start while it is stopping is lost; whoever asks sees the state.
-                let stopping = matches!(machine.state(), State::Stopping { .. });
-                if started && stopping {
-                    world.stop_due = Some(now + GRACE * 100);
-                }
-                let action = machine.step(event, now);
-                world.carry_out(&mut machine, action, luck, now);
-            }
-            prop_assert_eq!(machine.pid(), world.process);
-            let (starts, exits) = machine.counts();
-            prop_assert_eq!(starts, exits + u32::from(world.process.is_some()));
-            if machine.state().is_settled() {
-                prop_assert_eq!(machine.deadline(), None);
-            }
-        }
-        // Whatever came before: a stop ends, at its deadline at the latest.
-        let action = machine.step(Event::Stop(GRACE), now);
-        world.stop_due = Some(now);
-        world.carry_out(&mut machine, action, 1, now);
-        now = now + GRACE;
-        let action = machine.step(Event::Tick, now);
-        world.carry_out(&mut machine, action, 1, now);
-        if world.process.take().is_some() {
-            prop_assert!(world.killed);
-            machine.step(Event::Exited(Exit::Signal(9)), now);
-        }
-        prop_assert!(machine.state().is_settled());
-        prop_assert_eq!(machine.pid(), None);
-    }
 }

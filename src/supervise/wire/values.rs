@@ -46,13 +46,16 @@ macro_rules! wire_struct {
 
 /// A byte for the variant, then its fields.
 macro_rules! wire_enum {
-    ($type:ty { $($tag:literal => $variant:ident $(($($field:ident),+))?),+ $(,)? }) => {
+    ($type:ty {
+        $($tag:literal => $variant:ident $(($($field:ident),+))? $({ $($named:ident),+ })?),+ $(,)?
+    }) => {
         impl $crate::supervise::wire::Wire for $type {
             fn write(&self, to: &mut $crate::supervise::wire::Writer) {
                 match self {
-                    $(Self::$variant $(($($field),+))? => {
+                    $(Self::$variant $(($($field),+))? $({ $($named),+ })? => {
                         to.byte($tag);
                         $($($field.write(to);)+)?
+                        $($($named.write(to);)+)?
                     })+
                 }
             }
@@ -63,7 +66,9 @@ macro_rules! wire_enum {
                 Ok(match from.byte()? {
                     $($tag => Self::$variant $((
                         $({ let $field = $crate::supervise::wire::Wire::read(from)?; $field }),+
-                    ))?,)+
+                    ))? $({
+                        $($named: $crate::supervise::wire::Wire::read(from)?),+
+                    })?,)+
                     _ => return Err($crate::supervise::wire::Malformed::Value),
                 })
             }
