@@ -26,8 +26,14 @@ pub struct Ended {
 #[derive(Debug, Default)]
 pub struct Exits {
     ring: VecDeque<Ended>,
-    unread: usize,
-    lost: u64,
+    /// How many there have ever been.
+    total: u64,
+    /// How many of them were told or forgotten.
+    pub taken: u64,
+    /// How many were forgotten since the last question.
+    pub lost: u64,
+    /// How many the journal has.
+    pub saved: u64,
 }
 
 impl Exits {
@@ -35,26 +41,54 @@ impl Exits {
     pub fn push(&mut self, ended: Ended) {
         if self.ring.len() == CAPACITY {
             self.ring.pop_front();
-            if self.unread == CAPACITY {
-                self.unread -= 1;
-                self.lost += 1;
-            }
         }
         self.ring.push_back(ended);
-        self.unread += 1;
+        self.total += 1;
+        self.forget_oldest();
+    }
+
+    fn forget_oldest(&mut self) {
+        let first = self.total - self.ring.len() as u64;
+        self.lost += first.saturating_sub(self.taken);
+        self.taken = self.taken.max(first);
+    }
+
+    /// How many there have ever been.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Those that are remembered, from this number on, each with its number (the first ever is 0).
+    pub fn since(&self, number: u64) -> impl Iterator<Item = (u64, &Ended)> {
+        let first = self.total - self.ring.len() as u64;
+        let all = (first..).zip(&self.ring);
+        all.skip_while(move |(at, _)| *at < number)
+    }
+
+    /// Takes back what [`Self::since`] told, in order; `taken` and `lost` are set apart from it.
+    pub fn restore(&mut self, exits: impl IntoIterator<Item = (u64, Ended)>) {
+        for (number, ended) in exits {
+            // Numbers without a gap; where one is missing, those before it are as good as forgotten.
+            if number != self.total {
+                self.ring.clear();
+            }
+            self.ring.push_back(ended);
+            self.total = number.saturating_add(1);
+        }
+        self.forget_oldest();
     }
 
     /// Up to `limit` exits that were not taken before, oldest first, and how many were forgotten unread.
     pub fn take(&mut self, limit: usize) -> (Vec<Ended>, u64) {
-        let first = self.ring.len() - self.unread;
-        let taken: Vec<_> = self.ring.iter().skip(first).take(limit).cloned().collect();
-        self.unread -= taken.len();
-        (taken, std::mem::take(&mut self.lost))
+        let news = self.since(self.taken).take(limit);
+        let told: Vec<_> = news.map(|(_, ended)| ended.clone()).collect();
+        self.taken += told.len() as u64;
+        (told, std::mem::take(&mut self.lost))
     }
 
     /// Whether there are exits that nobody has taken.
     pub fn has_unread(&self) -> bool {
-        self.unread > 0
+        self.taken < self.total
     }
 
     /// The last process of that pid.
@@ -102,5 +136,23 @@ mod tests {
             exits.push(ended(pid));
         }
         assert_eq!(exits.take(1000).1, 0);
+    }
+
+    #[test]
+    fn what_is_written_down_comes_back() {
+        for (pushed, taken) in [(0, 0), (3, 1), (300, 0), (300, 200)] {
+            let mut exits = Exits::default();
+            (0..pushed).for_each(|pid| exits.push(ended(pid)));
+            exits.take(taken);
+            let written: Vec<_> = exits.since(0).map(|(n, e)| (n, e.clone())).collect();
+            let mut again = Exits {
+                taken: exits.taken,
+                lost: exits.lost,
+                ..Exits::default()
+            };
+            again.restore(written);
+            assert_eq!(again.total(), exits.total());
+            assert_eq!(again.take(999), exits.take(999), "{pushed} {taken}");
+        }
     }
 }

@@ -11,12 +11,12 @@ mod format;
 #[cfg(test)]
 mod tests;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
 pub use file::File;
-pub use format::{Batch, Key, State, checksum};
+pub use format::{Batch, Key, Section, Sink, State, checksum};
 
 /// Which layout the values have. Another one is refused; raise it when a value changes its meaning
 /// without changing its bytes (what changes its bytes is noticed anyhow).
@@ -138,17 +138,19 @@ impl Journal {
 
     /// Makes it as short as its state: `write` puts every value, a piece at a time.
     ///
-    /// Errors: ENOSPC, ENOMEM; then it is what it was.
-    pub fn shorten(&mut self, write: impl FnOnce(&mut Snapshot<'_>)) -> Result<(), Errno> {
+    /// Gives every descriptor in it. Errors: ENOSPC, ENOMEM; then it is what it was.
+    pub fn shorten(&mut self, write: impl FnOnce(&mut dyn Sink)) -> Result<Vec<RawFd>, Errno> {
         let mut snapshot = Snapshot {
             file: &self.file,
             batch: Batch::default(),
             end: self.end,
             result: Ok(()),
+            descriptors: Vec::new(),
         };
         write(&mut snapshot);
         snapshot.flush();
         let (end, result) = (snapshot.end, snapshot.result);
+        let descriptors = snapshot.descriptors;
         let before = (self.start, self.end);
         (self.start, self.end) = (self.end, end);
         if let Err(errno) = result.and_then(|()| self.write_front()) {
@@ -159,34 +161,37 @@ impl Journal {
         self.base = self.end - self.start;
         // Memory that is not given back is only lost until the next time.
         let _ = self.file.forget(PAGE, self.start / PAGE * PAGE);
-        Ok(())
+        Ok(descriptors)
     }
 }
 
 /// Where a snapshot is written to.
 #[derive(Debug)]
-pub struct Snapshot<'a> {
+struct Snapshot<'a> {
     file: &'a File,
     batch: Batch,
     end: u64,
     result: Result<(), Errno>,
+    descriptors: Vec<RawFd>,
 }
 
-impl Snapshot<'_> {
-    /// The record in which to put the next values.
-    pub fn batch(&mut self) -> &mut Batch {
+impl Sink for Snapshot<'_> {
+    fn batch(&mut self) -> &mut Batch {
         if self.batch.len() >= PIECE {
             self.flush();
         }
         &mut self.batch
     }
+}
 
+impl Snapshot<'_> {
     fn flush(&mut self) {
         if !self.batch.is_empty() && self.result.is_ok() {
             let record = self.batch.record();
             self.result = self.file.write_at(self.end, record);
             self.end += record.len() as u64;
         }
+        self.descriptors.extend_from_slice(self.batch.descriptors());
         self.batch.clear();
     }
 }

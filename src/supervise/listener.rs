@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::stat::Mode;
 
+use super::wire::wire_struct;
 use crate::sys::call::{lstat, mkdir, unlink};
 use crate::sys::seqpacket;
 use crate::time::Instant;
@@ -35,6 +36,16 @@ pub struct Listener {
     told: bool,
     modest: bool,
 }
+
+wire_struct!(Listener {
+    path,
+    socket,
+    identity,
+    next,
+    begun,
+    told,
+    modest
+});
 
 impl Listener {
     /// For the socket `control` in `directory`; nothing is made yet.

@@ -13,6 +13,7 @@ use nix::fcntl::{FcntlArg, OFlag};
 
 use self::ring::Ring;
 use super::protocol::{LIST_FULL, LogChunk};
+use super::wire::wire_struct;
 use crate::sys::call::{fchown, fcntl, pipe2, read};
 
 /// How much is read at once, in bytes.
@@ -102,3 +103,4 @@ impl Log {
         }
     }
 }
+wire_struct!(Log { ring, read, write });

@@ -2,6 +2,8 @@
 //! waits; a client has at most one request under way and one reply not yet taken, so what it costs is
 //! bounded; a client that breaks a rule is closed and nobody else notices.
 
+mod kept;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,6 +39,8 @@ struct Peer {
     heard: Instant,
     waiting: Option<Waiting>,
     unsent: Option<(Vec<u8>, Instant)>,
+    /// What the journal has of it.
+    sum: u64,
 }
 
 /// What the loop is to wait for on a client's socket.
@@ -55,10 +59,14 @@ pub enum Interest {
 pub struct Server {
     /// The control socket.
     pub listener: Listener,
-    doorbell: Option<OwnedFd>,
+    /// The end of the socketpair through which the boot role hands over connections.
+    pub doorbell: Option<OwnedFd>,
     peers: Vec<Peer>,
+    /// Those that the journal still has.
+    gone: Vec<ClientId>,
     spare: Option<OwnedFd>,
-    next: ClientId,
+    /// The last number that was given.
+    pub next: ClientId,
     owner: u32,
 }
 
@@ -70,6 +78,7 @@ impl Server {
             listener: Listener::new(directory, now),
             doorbell: None,
             peers: Vec::new(),
+            gone: Vec::new(),
             spare: spare(),
             next: 0,
             owner,
@@ -158,6 +167,7 @@ impl Server {
             heard: now,
             waiting: None,
             unsent: None,
+            sum: 0,
         });
     }
 
@@ -231,13 +241,24 @@ impl Server {
 
     /// Forgets a client.
     pub fn close(&mut self, id: ClientId) {
-        self.peers.retain(|peer| peer.id != id);
+        self.remove(|peer| peer.id == id);
+    }
+
+    fn remove(&mut self, whom: impl Fn(&Peer) -> bool) {
+        let gone = &mut self.gone;
+        self.peers.retain(|peer| {
+            let remove = whom(peer);
+            if remove {
+                gone.push(peer.id);
+            }
+            !remove
+        });
     }
 
     /// Closes whoever does not take a reply.
     pub fn close_slow(&mut self, now: Instant) {
         let slow = |peer: &Peer| peer.unsent.as_ref().is_some_and(|(_, until)| *until <= now);
-        self.peers.retain(|peer| !slow(peer));
+        self.remove(slow);
     }
 
     /// When the next wait is over or the next slow client is closed.

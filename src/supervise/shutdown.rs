@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::protocol::Power;
+use super::wire::{wire_enum, wire_struct};
 use crate::time::Instant;
 
 /// How long a service may take between SIGTERM and SIGKILL.
@@ -87,6 +88,17 @@ pub struct Shutdown {
     until: Instant,
     retry: Instant,
 }
+
+wire_struct!(Shutdown {
+    stage,
+    power,
+    until,
+    retry
+});
+wire_enum!(Stage {
+    0 => Up, 1 => Services, 2 => Everyone, 3 => Killed, 4 => Finishing, 5 => Forcing, 6 => Over,
+});
+wire_enum!(Helper { 0 => Absent, 1 => Busy, 2 => Ended });
 
 impl Default for Shutdown {
     fn default() -> Self {

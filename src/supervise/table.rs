@@ -1,8 +1,12 @@
 //! Every service and its process. Invariant: a process that PID 1 forked is in here from the turn that
 //! forked it until it is reaped, so no exit is taken for an orphan's.
 
+mod kept;
+
 use std::os::fd::OwnedFd;
 
+use self::kept::Mark;
+pub(super) use self::kept::keep_good;
 use super::exits::Exits;
 use super::log::Log;
 use super::machine::{Machine, Policy, Reason, State};
@@ -39,6 +43,8 @@ pub struct Service {
     /// Descriptors that came with the request (`--keep-fds`), and the numbers that each of its
     /// processes gets them under.
     pub kept: Vec<(i32, OwnedFd)>,
+    /// How much of it the journal has.
+    pub mark: Mark,
 }
 
 impl Service {
@@ -89,7 +95,10 @@ pub struct Table {
     services: Vec<Service>,
     /// The processes that have ended.
     pub exits: Exits,
-    next: ServiceId,
+    /// The number of the next service.
+    pub next: ServiceId,
+    /// Those that the journal still has.
+    gone: Vec<ServiceId>,
 }
 
 /// The boot role's number.
@@ -109,9 +118,11 @@ impl Table {
                 notify: None,
                 said: None,
                 kept: Vec::new(),
+                mark: Mark::default(),
             }],
             exits: Exits::default(),
             next: BOOT_ID + 1,
+            gone: Vec::new(),
         }
     }
 
@@ -136,7 +147,9 @@ impl Table {
 
     /// A service by number.
     pub fn get_mut(&mut self, id: ServiceId) -> Option<&mut Service> {
-        self.services.iter_mut().find(|service| service.id == id)
+        let service = self.services.iter_mut().find(|service| service.id == id)?;
+        service.mark.touch();
+        Some(service)
     }
 
     /// A service by name.
@@ -161,9 +174,8 @@ impl Table {
                 return Err(taken(before));
             }
             let id = before.id;
-            let at = self.services.iter().position(|service| service.id == id);
             // Whoever follows its log goes on with that of the new one.
-            log = at.and_then(|at| self.services.remove(at).log);
+            log = self.forget(id).and_then(|before| before.log);
         }
         self.make_room()?;
         let id = self.next;
@@ -180,6 +192,7 @@ impl Table {
             notify: None,
             said: None,
             kept: Vec::new(),
+            mark: Mark::default(),
         });
         Ok(id)
     }
@@ -195,7 +208,7 @@ impl Table {
                 "there are {SERVICES} services already"
             )));
         };
-        self.services.retain(|service| service.id != id);
+        self.forget(id);
         Ok(())
     }
 

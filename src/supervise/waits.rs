@@ -5,6 +5,7 @@ use nix::errno::Errno;
 use super::machine::{Reason, State};
 use super::protocol::{Reply, Target, Until};
 use super::table::{Service, Table};
+use super::wire::wire_struct;
 use crate::sys::child::Exit;
 use crate::time::Instant;
 
@@ -47,6 +48,28 @@ impl Waiting {
             exit: None,
             log: Some(from),
         }
+    }
+
+    /// Whether it is for this process.
+    pub fn is_for(&self, pid: i32) -> bool {
+        self.target == Target::Pid(pid)
+    }
+
+    /// A wait that ends with an answer from elsewhere.
+    pub fn held() -> Self {
+        Self {
+            target: Target::Pid(0),
+            until: Until::Exit,
+            deadline: None,
+            exits_before: 0,
+            exit: None,
+            log: None,
+        }
+    }
+
+    /// Whether it is [`Self::held`].
+    pub fn is_held(&self) -> bool {
+        self.target == Target::Pid(0)
     }
 
     /// Whether it may wait for ever: a client that only looks on makes room for others.
@@ -115,6 +138,15 @@ impl Waiting {
         }
     }
 }
+
+wire_struct!(Waiting {
+    target,
+    until,
+    deadline,
+    exits_before,
+    exit,
+    log
+});
 
 /// There is no such service.
 pub fn unknown(name: &str) -> Reply {

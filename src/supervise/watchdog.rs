@@ -119,6 +119,22 @@ pub struct Watchdog {
     armed: Option<Armed>,
 }
 
+wire_struct!(Watchdog { armed });
+wire_struct!(Armed {
+    file,
+    path,
+    identity,
+    feeding,
+    why,
+    mute
+});
+wire_struct!(Feeding {
+    timeout,
+    petted,
+    next,
+    hungry
+});
+
 impl Watchdog {
     /// Answers a request.
     pub fn answer(&mut self, request: WatchdogRequest, now: Instant) -> Reply {

@@ -9,6 +9,42 @@ use crate::supervise::wire::{Malformed, Reader, Wire, Writer};
 /// What a value belongs to, and its number there.
 pub type Key = (u8, u32);
 
+/// The kinds of values, in the order in which they come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// How this PID 1 was started.
+    Head = 0,
+    /// What there is one of.
+    Single = 1,
+    /// Descriptions of services, by service.
+    Spec = 2,
+    /// How services stand, by service.
+    Service = 3,
+    /// Exits, by place in the ring.
+    Exit = 4,
+    /// Connections.
+    Client = 5,
+}
+
+impl Section {
+    /// The key of a number in it.
+    pub fn key(self, number: u32) -> Key {
+        (self as u8, number)
+    }
+}
+
+/// Where values are put: one record, or a snapshot of many.
+pub trait Sink {
+    /// The record in which to put the next values.
+    fn batch(&mut self) -> &mut Batch;
+}
+
+impl Sink for Batch {
+    fn batch(&mut self) -> &mut Batch {
+        self
+    }
+}
+
 /// Length and sum in front of a record, in bytes.
 const FRONT: usize = 12;
 
@@ -131,9 +167,9 @@ impl<'a> State<'a> {
     /// Every value of a section by number.
     pub fn section<T: Wire>(
         &self,
-        section: u8,
+        section: Section,
     ) -> impl Iterator<Item = (u32, Result<T, Malformed>)> {
-        let all = self.0.range((section, 0)..=(section, u32::MAX));
+        let all = self.0.range(section.key(0)..=section.key(u32::MAX));
         all.map(|(key, bytes)| (key.1, value(bytes)))
     }
 }

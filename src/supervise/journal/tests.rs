@@ -39,12 +39,18 @@ fn follow(model: &mut Model, turn: &Turn) {
 
 fn read(bytes: &[u8]) -> Model {
     let (state, _) = State::replay(bytes);
-    let section = |section: u8| {
+    let section = |section: Section| {
         let all = state.section::<Vec<u8>>(section);
-        all.map(move |(number, value)| ((section, number), value.unwrap()))
+        all.map(move |(number, value)| (section.key(number), value.unwrap()))
             .collect::<Vec<_>>()
     };
-    (0..4).flat_map(section).collect()
+    let sections = [
+        Section::Head,
+        Section::Single,
+        Section::Spec,
+        Section::Service,
+    ];
+    sections.into_iter().flat_map(section).collect()
 }
 
 fn reopened(journal: &Journal) -> (Journal, Vec<u8>) {
@@ -116,7 +122,7 @@ proptest! {
     fn noise_is_an_empty_state(noise in prop::collection::vec(any::<u8>(), 0..400)) {
         let (state, read) = State::replay(&noise);
         prop_assert_eq!(read, 0);
-        prop_assert_eq!(state.section::<u64>(1).count(), 0);
+        prop_assert_eq!(state.section::<u64>(Section::Single).count(), 0);
         let file = File::new().unwrap();
         file.write_at(0, &noise).unwrap();
         let copy = file.fd().try_clone_to_owned().unwrap();
@@ -143,7 +149,13 @@ fn it_stays_about_as_short_as_its_state() {
     let stat = nix::sys::stat::fstat(journal.file().fd()).unwrap();
     assert!(stat.st_blocks * 512 < 200_000, "{}", stat.st_blocks * 512);
     let (_, bytes) = reopened(&journal);
-    assert_eq!(State::replay(&bytes).0.section::<Vec<u8>>(1).count(), 50);
+    assert_eq!(
+        State::replay(&bytes)
+            .0
+            .section::<Vec<u8>>(Section::Single)
+            .count(),
+        50
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 
+use crate::supervise::wire::{Malformed, Reader, Wire, Writer};
 use crate::sys::call::{memfd, pread, pwrite};
 
 /// The size of the file in bytes: [`HEADER`], then the text.
@@ -289,6 +290,16 @@ fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8], mut at: u64) -> Result<(), 
         }
     }
     Ok(())
+}
+
+impl Wire for Ring {
+    fn write(&self, to: &mut Writer) {
+        self.file.write(to);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        OwnedFd::read(from).map(Self::resume)
+    }
 }
 
 #[cfg(test)]

@@ -153,6 +153,16 @@ impl Wire for String {
     }
 }
 
+impl Wire for Box<str> {
+    fn write(&self, to: &mut Writer) {
+        to.bytes(self.as_bytes());
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        from.text().map(Self::from)
+    }
+}
+
 /// A word for a system call: a NUL byte would cut it short.
 impl Wire for OsString {
     fn write(&self, to: &mut Writer) {
