@@ -1,6 +1,6 @@
 //! `halt`: stop all services and halt the machine.
 
-use super::{Call, Command, Flow, Group, Operand};
+use super::{Call, Command, Flow, Group, Operand, Opt};
 use crate::failure::Failure;
 use crate::supervise::power;
 use crate::supervise::protocol::Power;
@@ -9,9 +9,13 @@ pub(super) const COMMAND: Command = Command {
     name: "halt",
     group: Group::Services,
     summary: "stop all services and halt the machine",
+    usage: "[--force [--force]]",
     details: "\
 PID 1 ends everything as 'poweroff' does, then stops the processors and leaves the power on: what is
 on the screen stays there. A virtual machine does not end by this; 'poweroff' ends it.",
+    options: &[
+        Opt::flag("force", "kill instead of asking; twice: at once, data may be lost").short('f'),
+    ],
     see: &["poweroff", "reboot"],
     terms: &["stop", "power"],
     examples: &[("halt", "stop, but leave the power on")],
@@ -22,5 +26,6 @@ on the screen stays there. A virtual machine does not end by this; 'poweroff' en
 
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     call.none()?;
-    power::end(Power::Halt).map(|()| Flow::OK)
+    let urgency = power::urgency(call.given.all("force").count());
+    power::end(Power::Halt, urgency).map(|()| Flow::OK)
 }

@@ -7,8 +7,9 @@ mod ending;
 mod signals;
 mod sources;
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CStr, CString, OsString};
 use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};
@@ -28,7 +29,7 @@ use crate::sys::call::{self, getuid, sigprocmask};
 use crate::sys::child::{self, Exit, Peek};
 use crate::sys::power::Authority;
 use crate::sys::{entry, fault};
-use crate::time::Instant;
+use crate::time::{Instant, parse_duration};
 
 /// How many children are reaped in one turn; clients are served in between.
 const REAPED: usize = 512;
@@ -38,23 +39,36 @@ const NAMED: usize = 8;
 
 /// Runs as the first process of the machine. The kernel's leftover words are not for us.
 pub fn machine() -> u8 {
-    run(Boot::default())
+    run(Boot::default(), None)
 }
 
-/// Runs as the first process of a PID namespace: `--pid1 [--script FILE] [-- PROGRAM [ARG…]]`. What
-/// stands before `--` is handed to the boot role; a PROGRAM takes the boot role's place.
+/// Runs as the first process of a PID namespace: `--pid1 [--shutdown=TIME] [--script FILE] [-- PROGRAM
+/// [ARG…]]`. What else stands before `--` is handed to the boot role; a PROGRAM takes its place.
 pub fn namespace(args: Vec<OsString>) -> u8 {
     let mut words = args
         .into_iter()
         .map(|word| CString::new(word.into_vec()).unwrap_or_default());
-    let extra = words.by_ref().take_while(|word| word.as_c_str() != c"--");
-    let extra = extra.collect();
+    let before = words.by_ref().take_while(|word| word.as_c_str() != c"--");
+    let mut extra: Vec<CString> = before.collect();
+    let time_to_end = extra.iter().rev().find_map(|word| time_to_end(word));
+    extra.retain(|word| !word.to_bytes().starts_with(TIME_TO_END));
     let instead = words.collect();
-    run(Boot {
+    let boot = Boot {
         instead,
         extra,
         command: None,
-    })
+    };
+    run(boot, time_to_end)
+}
+
+/// The word that sets how long the end may take, where there is no kernel command line of our own.
+const TIME_TO_END: &[u8] = b"--shutdown=";
+
+/// The time in such a word; a wrong one is passed over, as on the kernel command line.
+fn time_to_end(word: &CStr) -> Option<Duration> {
+    let text = word.to_bytes().strip_prefix(TIME_TO_END)?;
+    let time = parse_duration(str::from_utf8(text).ok()?).ok();
+    time.filter(|time| !time.is_zero())
 }
 
 /// Runs `command` as container mode does ([`super::container`]), whatever our own PID. `group`: signals
@@ -71,7 +85,7 @@ pub(super) fn container(command: Command, group: bool, terminal: Option<Terminal
     init.run()
 }
 
-fn run(boot: Boot) -> u8 {
+fn run(boot: Boot, time_to_end: Option<Duration>) -> u8 {
     // First of all: whoever says "power off" very early is heard.
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None);
     entry::secure_standard_fds();
@@ -84,7 +98,9 @@ fn run(boot: Boot) -> u8 {
         true => drop(authority.catch_ctrl_alt_del()),
         false => fault::order_from_environment(),
     }
-    Init::new(Some(authority), boot).run()
+    let mut init = Init::new(Some(authority), boot);
+    init.time_to_end = time_to_end;
+    init.run()
 }
 
 struct Init {
@@ -95,6 +111,8 @@ struct Init {
     supervisor: Supervisor,
     server: Server,
     shutdown: Shutdown,
+    /// How long the end may take, where PID 1 was told when it was started.
+    time_to_end: Option<Duration>,
     helper: Option<i32>,
     helper_state: Helper,
     childless: bool,
@@ -115,6 +133,7 @@ impl Init {
             supervisor: Supervisor::new(machine, boot, now),
             server: Server::new(run_dir(), getuid().as_raw(), now),
             shutdown: Shutdown::default(),
+            time_to_end: None,
             helper: None,
             helper_state: Helper::Absent,
             childless: false,
@@ -187,9 +206,9 @@ impl Init {
                     match self.supervisor.request(request, now) {
                         Answer::Now(reply) => self.server.reply(id, &reply, now),
                         Answer::Later(waiting) => self.server.wait(id, waiting),
-                        Answer::Power(power) => {
+                        Answer::Power(power, urgency) => {
                             self.server.reply(id, &Reply::Done, now);
-                            self.begin(power, now);
+                            self.begin(power, urgency, now);
                         }
                     }
                 }
@@ -243,8 +262,7 @@ impl Init {
 
     fn take_exit(&mut self, pid: i32, exit: Exit, named: bool, now: Instant) {
         if self.helper == Some(pid) {
-            self.helper = None;
-            self.helper_state = Helper::Ended;
+            self.helper_ended(exit);
         } else {
             self.supervisor.ended(pid, exit, named, now);
             self.server.note_exit(pid, exit);

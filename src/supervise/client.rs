@@ -16,7 +16,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::exits::Ended;
 pub use super::protocol::ServiceInfo;
-use super::protocol::{LogChunk, MAX_MESSAGE, Power, Reply, Request, Target, Until, VERSION};
+use super::protocol::{
+    LogChunk, MAX_MESSAGE, Power, Reply, Request, Target, Until, Urgency, VERSION,
+};
 use super::spec::ServiceSpec;
 use super::watchdog::WatchdogInfo;
 use crate::failure::{Doing, Failure};
@@ -204,7 +206,12 @@ impl Client {
 
     /// Has PID 1 end the machine. Returns as soon as it has begun; the caller is going to be ended.
     pub fn power(&mut self, power: Power) -> Result<(), Failure> {
-        match self.ask(&Request::Power(power), Duration::ZERO)? {
+        self.end(power, Urgency::Orderly)
+    }
+
+    /// The same, with more or less haste.
+    pub fn end(&mut self, power: Power, urgency: Urgency) -> Result<(), Failure> {
+        match self.ask(&Request::Power(power, urgency), Duration::ZERO)? {
             Reply::Done => Ok(()),
             other => Err(refused(other, "end the machine")),
         }
@@ -222,6 +229,12 @@ impl Client {
             Reply::Done => Ok(None),
             other => Err(refused(other, "see to the watchdog")),
         }
+    }
+
+    /// Waits until PID 1 closes the connection, for ever if need be. Errors: Ctrl-C.
+    pub fn until_closed(self) -> Result<(), Failure> {
+        let mut socket = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        signal::poll_until(&mut socket, None).map(drop)
     }
 
     fn service(

@@ -18,6 +18,7 @@ pub mod machine;
 pub mod mounts;
 pub mod power;
 pub mod program;
+pub mod progress;
 pub mod protocol;
 pub mod server;
 pub mod settings;

@@ -34,6 +34,17 @@ pub enum Power {
     Soft,
 }
 
+/// How much of an orderly end is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Nothing.
+    Orderly,
+    /// Services are not asked to stop: everything is killed at once; file systems are unmounted.
+    Forced,
+    /// Everything: reboot(2) at once. What was not written out is lost.
+    AtOnce,
+}
+
 /// Whom a wait is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
@@ -72,7 +83,7 @@ pub enum Request {
     /// The exits that were not told yet.
     Exits,
     /// End the machine.
-    Power(Power),
+    Power(Power, Urgency),
     /// Start this service, and what it needs, if it is not at work. Answered as [`Request::Spawn`].
     Start(String, Duration),
     /// Stop this service and start it again. Answered as [`Request::Spawn`].
@@ -233,7 +244,7 @@ wire_enum!(Request {
     3 => Wait(target, until, limit),
     4 => Stop(name, grace, limit),
     5 => Exits,
-    6 => Power(power),
+    6 => Power(power, urgency),
     7 => Start(name, limit),
     8 => Restart(name, limit),
     9 => Signal(name, signal),
@@ -256,6 +267,7 @@ wire_enum!(Reply {
     9 => Watchdog(info),
 });
 wire_enum!(Power { 0 => Off(status), 1 => Reboot, 2 => Halt, 3 => Soft });
+wire_enum!(Urgency { 0 => Orderly, 1 => Forced, 2 => AtOnce });
 wire_enum!(Target { 0 => Name(name), 1 => Pid(pid) });
 wire_enum!(Until { 0 => Executed, 1 => Ready, 2 => Exit, 3 => Settled, 4 => Stopped });
 wire_enum!(WatchdogRequest { 0 => Stop, 1 => Start(device, timeout), 2 => Status });

@@ -255,6 +255,11 @@ impl Server {
         });
     }
 
+    /// Forgets every client.
+    pub fn close_all(&mut self) {
+        self.peers.clear();
+    }
+
     /// Closes whoever does not take a reply.
     pub fn close_slow(&mut self, now: Instant) {
         let slow = |peer: &Peer| peer.unsent.as_ref().is_some_and(|(_, until)| *until <= now);

@@ -1,61 +1,93 @@
 //! The stages of an orderly end: services, then every process, then the file systems. Pure: facts and
-//! the time in, one action out. Invariant: every stage has a limit, so that nothing, neither a process
-//! nor a file system, can keep the machine from ending.
+//! the time in, one action out. Invariants: one deadline for everything, of which each stage has a share,
+//! so that nothing, neither a process nor a file system, can keep the machine from ending; no request
+//! ever takes it a stage back.
 
 use std::time::Duration;
 
-use super::protocol::Power;
+use super::protocol::{Power, Urgency};
 use super::wire::{wire_enum, wire_struct};
 use crate::time::Instant;
 
-/// How long a service may take between SIGTERM and SIGKILL.
+/// How long the end of a machine may take where nobody says anything else.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long a service has in container mode, where there is no deadline for all of it.
 pub const SERVICE_GRACE: Duration = Duration::from_secs(5);
 
-/// How long services may take together.
-const SERVICES: Duration = Duration::from_secs(7);
+/// Requests that come within this time are one: a bouncing button, a script that asks twice, a flood of
+/// signals.
+const SAME: Duration = Duration::from_secs(1);
 
-/// How long everything else may take between SIGTERM and SIGKILL.
-const EVERYONE: Duration = Duration::from_secs(3);
-
-/// How long killed processes may take to go.
-const KILLED: Duration = Duration::from_secs(2);
-
-/// How long syncing and unmounting may take.
-const FINISHING: Duration = Duration::from_secs(15);
-
-/// How long reboot(2) may take.
-const FORCING: Duration = Duration::from_secs(5);
-
-/// How soon a fork that failed is tried again.
+/// How soon a fork that failed is tried again, and everything is killed again.
 const RETRY: Duration = Duration::from_millis(250);
 
+/// How often it is looked whether processes that are not our descendants have ended: nothing tells.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How often it is said who is waited for.
+const TELL: Duration = Duration::from_secs(1);
+
 /// Where the end of the machine stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// It has not begun.
     Up,
+    /// Services stop in order.
     Services,
+    /// Everybody was asked to end.
     Everyone,
+    /// Everybody was killed.
     Killed,
+    /// A child syncs, unmounts and calls reboot(2).
     Finishing,
+    /// A child calls reboot(2).
     Forcing,
+    /// A child resets the machine by other means.
+    Emergency,
+    /// Nothing more can be done.
     Over,
+}
+
+impl Stage {
+    /// When it ends at the latest, and how long it may take at most where it was reached early: in
+    /// thousandths of the deadline.
+    fn share(self) -> (u32, u32) {
+        match self {
+            Self::Up | Self::Over => (1000, 1000),
+            Self::Services => (500, 500),
+            Self::Everyone => (700, 100),
+            Self::Killed => (750, 50),
+            Self::Finishing => (900, 900),
+            Self::Forcing => (950, 100),
+            Self::Emergency => (1000, 100),
+        }
+    }
 }
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Stop every service.
+    /// Stop every service, in order.
     StopServices,
-    /// SIGTERM to every process.
+    /// SIGTERM to every process; SIGKILL to services whose time is over.
     TerminateAll,
     /// SIGKILL to every process.
     KillAll,
+    /// The same again, for what was being forked.
+    KillAgain,
+    /// Start the boot script again: the end of a soft restart.
+    StartAgain,
     /// Fork the child that syncs, unmounts and calls reboot(2).
     Finish,
     /// Fork a child that only calls reboot(2).
     Force,
-    /// Call reboot(2) right here.
+    /// Fork a child that resets the machine without the kernel's leave-taking.
+    Emergency,
+    /// Do that right here.
     ForceHere,
+    /// Say who is waited for.
+    Tell,
 }
 
 /// The child that ends the machine.
@@ -74,29 +106,55 @@ pub enum Helper {
 pub struct Facts {
     /// Whether a service still has a process.
     pub services: bool,
-    /// Whether any process is left besides PID 1 and the helper.
-    pub others: bool,
+    /// Whether any process is left below PID 1.
+    pub children: bool,
+    /// Whether there are processes whose end nobody tells us: entered into this PID namespace from
+    /// outside.
+    pub strangers: bool,
     /// The child that ends the machine.
     pub helper: Helper,
 }
 
+/// What a request came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// The end begins.
+    Begins(Action),
+    /// It was under way: the next stage begins.
+    Escalates(Action),
+    /// It changes nothing.
+    Nothing,
+}
+
 /// The end of the machine.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Shutdown {
     stage: Stage,
     power: Power,
+    begun: Instant,
+    /// How long all of it may take.
+    total: Duration,
+    /// When this stage is over.
     until: Instant,
-    retry: Instant,
+    retry: Option<Instant>,
+    /// When the last request came.
+    heard: Instant,
+    tell: Instant,
 }
 
 wire_struct!(Shutdown {
     stage,
     power,
+    begun,
+    total,
     until,
-    retry
+    retry,
+    heard,
+    tell
 });
 wire_enum!(Stage {
-    0 => Up, 1 => Services, 2 => Everyone, 3 => Killed, 4 => Finishing, 5 => Forcing, 6 => Over,
+    0 => Up, 1 => Services, 2 => Everyone, 3 => Killed, 4 => Finishing, 5 => Forcing,
+    6 => Emergency, 7 => Over,
 });
 wire_enum!(Helper { 0 => Absent, 1 => Busy, 2 => Ended });
 
@@ -105,8 +163,12 @@ impl Default for Shutdown {
         Self {
             stage: Stage::Up,
             power: Power::Halt,
+            begun: Instant::BOOT,
+            total: DEADLINE,
             until: Instant::BOOT,
-            retry: Instant::BOOT,
+            retry: None,
+            heard: Instant::BOOT,
+            tell: Instant::BOOT,
         }
     }
 }
@@ -117,177 +179,149 @@ impl Shutdown {
         (self.stage != Stage::Up).then_some(self.power)
     }
 
-    /// Whether only the child that ends the machine is awaited.
-    pub fn is_finishing(&self) -> bool {
-        matches!(self.stage, Stage::Finishing | Stage::Forcing | Stage::Over)
+    /// Where it stands.
+    pub fn stage(&self) -> Stage {
+        self.stage
     }
 
     /// Why the machine should be reset: it was to end and is still there.
     pub fn stuck(&self) -> Option<&'static str> {
-        let over = matches!(self.stage, Stage::Forcing | Stage::Over);
+        let over = self.stage >= Stage::Forcing;
         over.then_some("the machine was to have ended")
     }
 
-    /// Begins; a second request changes nothing.
-    pub fn begin(&mut self, power: Power, now: Instant) -> Option<Action> {
-        if self.stage != Stage::Up {
-            return None;
+    /// When this stage is over.
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// Takes a request. A second one of any kind goes on to the next stage, a forced one further. What
+    /// is decided stays decided: only a forced request changes the way in which the machine ends, and
+    /// anything replaces a soft restart. `total`: the time for all of it, if it begins now.
+    pub fn ask(&mut self, power: Power, urgency: Urgency, total: Duration, now: Instant) -> Heard {
+        let first = match urgency {
+            Urgency::Orderly => Stage::Services,
+            Urgency::Forced => Stage::Killed,
+            Urgency::AtOnce => Stage::Forcing,
+        };
+        let begins = self.stage == Stage::Up || (self.power == Power::Soft && power != Power::Soft);
+        if begins {
+            (self.power, self.begun, self.total) = (power, now, total);
+            (self.heard, self.tell) = (now, now + TELL);
+            // A soft restart that has got further goes on from there.
+            let stage = self.stage.max(first);
+            return Heard::Begins(self.enter(stage, now));
         }
-        self.power = power;
-        self.enter(Stage::Services, SERVICES, Action::StopServices, now)
+        let softer = power == Power::Soft && self.power != Power::Soft;
+        let same = urgency == Urgency::Orderly && now.since(self.heard) < SAME;
+        if softer || same || self.stage == Stage::Over {
+            return Heard::Nothing;
+        }
+        self.heard = now;
+        if urgency > Urgency::Orderly {
+            self.power = power;
+        }
+        let next = self.next().max(first);
+        Heard::Escalates(self.enter(next, now))
+    }
+
+    /// The stage that a request for more haste leads to.
+    fn next(&self) -> Stage {
+        match self.stage {
+            Stage::Up => Stage::Services,
+            Stage::Services | Stage::Everyone => Stage::Killed,
+            Stage::Killed => Stage::Finishing,
+            Stage::Finishing => Stage::Forcing,
+            Stage::Forcing => Stage::Emergency,
+            Stage::Emergency | Stage::Over => Stage::Over,
+        }
     }
 
     /// When the next step is due at the latest.
     pub fn deadline(&self) -> Option<Instant> {
         match self.stage {
             Stage::Up | Stage::Over => None,
-            Stage::Finishing | Stage::Forcing => Some(self.until.min(self.retry)),
-            _ => Some(self.until),
+            _ => [Some(self.until), Some(self.tell), self.retry]
+                .into_iter()
+                .flatten()
+                .min(),
         }
     }
 
     /// Goes on if this stage is done or its time is over. Called until there is nothing to do.
     pub fn step(&mut self, facts: Facts, now: Instant) -> Option<Action> {
-        let over = self.until <= now;
-        match self.stage {
-            Stage::Services if !facts.services || over => {
-                self.enter(Stage::Everyone, EVERYONE, Action::TerminateAll, now)
-            }
-            Stage::Everyone if !facts.others => self.finish(now),
-            Stage::Everyone if over => self.enter(Stage::Killed, KILLED, Action::KillAll, now),
-            Stage::Killed if !facts.others || over => self.finish(now),
-            Stage::Finishing => match facts.helper {
-                Helper::Ended => self.enter(Stage::Forcing, FORCING, Action::Force, now),
-                _ if over => self.enter(Stage::Forcing, FORCING, Action::Force, now),
-                Helper::Absent => self.again(Action::Finish, now),
-                Helper::Busy => self.wait(),
-            },
-            Stage::Forcing => match facts.helper {
-                Helper::Ended => {
-                    self.stage = Stage::Over;
-                    None
-                }
-                _ if over => {
-                    self.stage = Stage::Over;
-                    Some(Action::ForceHere)
-                }
-                Helper::Absent => self.again(Action::Force, now),
-                Helper::Busy => self.wait(),
-            },
-            _ => None,
+        if matches!(self.stage, Stage::Up | Stage::Over) {
+            return None;
         }
-    }
-
-    fn enter(
-        &mut self,
-        stage: Stage,
-        limit: Duration,
-        action: Action,
-        now: Instant,
-    ) -> Option<Action> {
-        self.stage = stage;
-        self.until = now + limit;
-        self.retry = now + RETRY;
-        Some(action)
-    }
-
-    fn finish(&mut self, now: Instant) -> Option<Action> {
-        self.enter(Stage::Finishing, FINISHING, Action::Finish, now)
-    }
-
-    fn again(&mut self, action: Action, now: Instant) -> Option<Action> {
-        (self.retry <= now).then(|| {
-            self.retry = now + RETRY;
-            action
+        let others = facts.children || facts.strangers;
+        let done = match self.stage {
+            Stage::Services => !facts.services,
+            Stage::Everyone | Stage::Killed => !others,
+            Stage::Finishing | Stage::Forcing => facts.helper == Helper::Ended,
+            _ => false,
+        };
+        if done || self.until <= now {
+            return Some(self.go_on(others, now));
+        }
+        self.again(facts, now).or_else(|| {
+            (self.tell <= now).then(|| {
+                self.tell = now + TELL;
+                Action::Tell
+            })
         })
     }
 
-    fn wait(&mut self) -> Option<Action> {
-        self.retry = self.until;
-        None
+    fn go_on(&mut self, others: bool, now: Instant) -> Action {
+        let next = match self.stage {
+            Stage::Services => Stage::Everyone,
+            // Nobody is left to be killed.
+            Stage::Everyone if !others => Stage::Finishing,
+            _ => self.next(),
+        };
+        self.enter(next, now)
+    }
+
+    fn enter(&mut self, stage: Stage, now: Instant) -> Action {
+        if self.power == Power::Soft && stage > Stage::Killed {
+            self.stage = Stage::Up;
+            return Action::StartAgain;
+        }
+        let (end, longest) = stage.share();
+        let part = |thousandths: u32| self.total * thousandths / 1000;
+        self.until = (self.begun + part(end)).min(now + part(longest));
+        self.stage = stage;
+        self.retry = None;
+        match stage {
+            Stage::Up | Stage::Services => Action::StopServices,
+            Stage::Everyone => Action::TerminateAll,
+            Stage::Killed => Action::KillAll,
+            Stage::Finishing => Action::Finish,
+            Stage::Forcing => Action::Force,
+            Stage::Emergency => Action::Emergency,
+            Stage::Over => Action::ForceHere,
+        }
+    }
+
+    /// What is done once more in a stage, when it is time for it.
+    fn again(&mut self, facts: Facts, now: Instant) -> Option<Action> {
+        let (action, pause) = match (self.stage, facts.helper) {
+            (Stage::Everyone, _) if facts.strangers => (None, LOOK),
+            (Stage::Killed, _) => (Some(Action::KillAgain), RETRY),
+            (Stage::Finishing, Helper::Absent) => (Some(Action::Finish), RETRY),
+            (Stage::Forcing, Helper::Absent) => (Some(Action::Force), RETRY),
+            (Stage::Emergency, Helper::Absent) => (Some(Action::Emergency), RETRY),
+            _ => {
+                self.retry = None;
+                return None;
+            }
+        };
+        let due = self.retry.is_some_and(|at| at <= now);
+        if due || self.retry.is_none() {
+            self.retry = Some(now + pause);
+        }
+        action.filter(|_| due)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BUSY: Facts = Facts {
-        services: true,
-        others: true,
-        helper: Helper::Absent,
-    };
-
-    const QUIET: Facts = Facts {
-        services: false,
-        others: false,
-        helper: Helper::Absent,
-    };
-
-    fn at(millis: u64) -> Instant {
-        Instant::from_boot(Duration::from_millis(millis))
-    }
-
-    fn begun(power: Power) -> Shutdown {
-        let mut shutdown = Shutdown::default();
-        assert_eq!(shutdown.power(), None);
-        let action = shutdown.begin(power, at(0));
-        assert_eq!(action, Some(Action::StopServices));
-        shutdown
-    }
-
-    #[test]
-    fn nothing_waits_where_nothing_is_left() {
-        let mut shutdown = begun(Power::Off(3));
-        assert_eq!(shutdown.step(QUIET, at(0)), Some(Action::TerminateAll));
-        assert_eq!(shutdown.step(QUIET, at(0)), Some(Action::Finish));
-        let busy = Facts {
-            helper: Helper::Busy,
-            ..QUIET
-        };
-        assert_eq!(shutdown.step(busy, at(1)), None);
-        assert_eq!(shutdown.power(), Some(Power::Off(3)));
-    }
-
-    #[test]
-    fn a_second_request_changes_nothing() {
-        let mut shutdown = begun(Power::Reboot);
-        assert_eq!(shutdown.begin(Power::Off(0), at(1)), None);
-        assert_eq!(shutdown.power(), Some(Power::Reboot));
-    }
-
-    /// Runs it with the same facts until it is over; each action with its second.
-    fn history(facts: impl Fn(Action) -> Helper) -> Vec<(Action, u64)> {
-        let mut shutdown = begun(Power::Off(0));
-        let mut all = Vec::new();
-        let mut helper = Helper::Absent;
-        for tenth in 0..1000 {
-            let now = at(tenth * 100);
-            while let Some(action) = shutdown.step(Facts { helper, ..BUSY }, now) {
-                if all.last().is_none_or(|&(last, _)| last != action) {
-                    all.push((action, tenth / 10));
-                }
-                helper = facts(action);
-            }
-        }
-        assert_eq!(shutdown.deadline(), None, "never over");
-        all
-    }
-
-    #[test]
-    fn whatever_hangs_it_ends() {
-        use Action::{Finish, Force, ForceHere, KillAll, TerminateAll};
-        let stuck = [(TerminateAll, 7), (KillAll, 10), (Finish, 12), (Force, 27)];
-        let here = (ForceHere, 32);
-        let stuck_here = [&stuck[..], &[here]].concat();
-        assert_eq!(history(|_| Helper::Busy), stuck_here);
-        assert_eq!(history(|_| Helper::Absent), stuck_here);
-        // Where reboot(2) returned, calling it once more is tried in a child only.
-        let returned = [(TerminateAll, 7), (KillAll, 10), (Finish, 12), (Force, 12)];
-        let ended = |action| match action {
-            Finish | Force => Helper::Ended,
-            _ => Helper::Absent,
-        };
-        assert_eq!(history(ended), returned);
-    }
-}
+mod tests;

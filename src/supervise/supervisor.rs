@@ -11,9 +11,9 @@ use nix::unistd::Pid;
 
 use super::exits::Ended;
 use super::machine::{Action, Event, Hold, Reason, Stage, State};
-use super::protocol::{LIST_FULL, Power, Reply, Request, Target, Until};
+use super::protocol::{LIST_FULL, Power, Reply, Request, Target, Until, Urgency};
 use super::spawn::{Boot, Command, Executed, Launcher, read_executed, read_ready};
-use super::spec::check_name;
+use super::spec::{ServiceSpec, check_name};
 use super::table::{BOOT_ID, ServiceId, Table};
 use super::voice::Voice;
 use super::waits::{Waiting, unknown};
@@ -59,7 +59,7 @@ pub enum Answer {
     /// Something, later.
     Later(Waiting),
     /// The end of the machine.
-    Power(Power),
+    Power(Power, Urgency),
 }
 
 impl Supervisor {
@@ -264,13 +264,35 @@ impl Supervisor {
         });
     }
 
-    /// Tells every service to stop, and starts none any more.
+    /// Tells every service to stop, within this time at most, and starts none any more.
     pub fn stop_services(&mut self, grace: Duration, now: Instant) {
         self.ending = true;
-        let all: Vec<_> = self.table.services().map(|service| service.id).collect();
-        for id in all {
+        let own = |spec: &ServiceSpec| spec.stop_timeout.min(grace);
+        let services = self.table.services();
+        let all: Vec<_> = services
+            .map(|service| (service.id, service.spec.as_ref().map_or(grace, own)))
+            .collect();
+        for (id, grace) in all {
             self.event(id, Event::Stop(grace), now);
         }
+    }
+
+    /// Kills every service's processes, whatever state it is in.
+    pub fn kill_all(&mut self, now: Instant) {
+        self.ending = true;
+        let all: Vec<_> = self.table.all().iter().map(|service| service.id).collect();
+        for id in all {
+            self.event(id, Event::Stop(Duration::ZERO), now);
+        }
+        self.tick(now);
+    }
+
+    /// Begins anew after everything has stopped: no service, and the boot role with its script.
+    pub fn start_over(&mut self, now: Instant) {
+        self.table.forget_services();
+        self.ending = false;
+        self.boot_has_run = false;
+        self.start_boot(now);
     }
 
     /// Tells the boot role to end: SIGHUP, because a shell ignores SIGTERM.
@@ -286,7 +308,7 @@ impl Supervisor {
     /// Answers a request, or begins what it asks for.
     pub fn request(&mut self, request: Request, now: Instant) -> Answer {
         match request {
-            Request::Power(power) => Answer::Power(power),
+            Request::Power(power, urgency) => Answer::Power(power, urgency),
             Request::Start(..)
             | Request::Restart(..)
             | Request::Signal(..)

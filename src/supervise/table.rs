@@ -197,6 +197,11 @@ impl Table {
         Ok(id)
     }
 
+    /// Forgets every service; the boot role stays.
+    pub fn forget_services(&mut self) {
+        self.services.retain(|service| service.spec.is_none());
+    }
+
     fn make_room(&mut self) -> Result<(), Failure> {
         if self.services.len() <= SERVICES {
             return Ok(());

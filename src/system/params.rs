@@ -37,6 +37,20 @@ pub struct Params {
     /// `initsh.idle=TIME`: a prompt without a key for so long does what the second countdown would
     /// have done. `None`: it waits for ever.
     pub idle: Option<Duration>,
+    /// `initsh.shutdown=TIME`: how long the end of the machine may take, all together. `None`:
+    /// [`crate::supervise::shutdown::DEADLINE`].
+    pub shutdown: Option<Duration>,
+    /// `initsh.critical=poweroff|reboot`: what a critical service's failure leads to.
+    pub critical: Critical,
+}
+
+/// What the failure of a critical service leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Critical {
+    /// The machine is powered off with the service's status.
+    Poweroff,
+    /// It is started again.
+    Reboot,
 }
 
 /// What input stops a countdown.
@@ -106,6 +120,8 @@ impl Default for Params {
             columns: None,
             rows: None,
             idle: None,
+            shutdown: None,
+            critical: Critical::Poweroff,
         }
     }
 }
@@ -116,6 +132,9 @@ const KNOWN: &[(&str, Setter)] = &[
     ("autoexec", |p, v| path(v).map(|x| p.autoexec = Some(x))),
     ("columns", |p, v| size(v).map(|x| p.columns = Some(x))),
     ("console", |p, v| terminal(v).map(|x| p.console = Some(x))),
+    ("critical", |p, v| {
+        choose(v, CRITICAL).map(|x| p.critical = x)
+    }),
     ("delay", |p, v| duration(v).map(|x| p.delay = Some(x))),
     // Read by PID 1 when the machine ends.
     ("exit", |_, _| Ok(())),
@@ -127,6 +146,7 @@ const KNOWN: &[(&str, Setter)] = &[
     }),
     ("rows", |p, v| size(v).map(|x| p.rows = Some(x))),
     ("script", |p, v| path(v).map(|x| p.script = Some(x))),
+    ("shutdown", |p, v| limit(v).map(|x| p.shutdown = Some(x))),
 ];
 
 type Setter = fn(&mut Params, &[u8]) -> Result<(), String>;
@@ -136,6 +156,10 @@ const AFTER: &[(&str, After)] = &[
     ("poweroff", After::Poweroff),
     ("reboot", After::Reboot),
     ("wait", After::Wait),
+];
+const CRITICAL: &[(&str, Critical)] = &[
+    ("poweroff", Critical::Poweroff),
+    ("reboot", Critical::Reboot),
 ];
 const LOG: &[(&str, LogLevel)] = &[
     ("error", LogLevel::Error),
@@ -203,6 +227,14 @@ fn duration(value: &[u8]) -> Result<Duration, String> {
     parse_duration(text)
 }
 
+fn limit(value: &[u8]) -> Result<Duration, String> {
+    let time = duration(value)?;
+    match time.is_zero() {
+        true => Err("expected a time above 0; 'poweroff --force --force' takes none".into()),
+        false => Ok(time),
+    }
+}
+
 fn size(value: &[u8]) -> Result<u16, String> {
     let text = str::from_utf8(value).unwrap_or_default();
     let number = text.parse().ok().filter(|&number| number > 0);
@@ -238,7 +270,8 @@ mod tests {
     fn all_of_them() {
         let line = b"quiet initsh.script=/a.run initsh.autoexec=/b initsh.delay=0.5 initsh.interrupt=\"stop it\" \
             initsh.after=wait initsh.log=debug initsh.console=/dev/hvc0 initsh.poweroff=reset \
-            initsh.columns=132 initsh.rows=50 initsh.idle=2m root=/dev/vda";
+            initsh.columns=132 initsh.rows=50 initsh.idle=2m initsh.shutdown=90 \
+            initsh.critical=reboot root=/dev/vda";
         let (params, complaints) = Params::from_cmdline(line);
         let none: &[String] = &[];
         assert_eq!(complaints, none);
@@ -254,6 +287,8 @@ mod tests {
             columns: Some(132),
             rows: Some(50),
             idle: Some(Duration::from_secs(120)),
+            shutdown: Some(Duration::from_secs(90)),
+            critical: Critical::Reboot,
         };
         assert_eq!(params, expected);
     }
@@ -290,6 +325,10 @@ mod tests {
                 "initsh.rows=0: expected a number from 1 to 65535; it is ignored",
             ),
             (
+                "initsh.shutdown=0",
+                "initsh.shutdown=0: expected a time above 0; 'poweroff --force --force' takes none; it is ignored",
+            ),
+            (
                 "initsh.console=../x",
                 "initsh.console=../x: expected a terminal such as ttyS0 or hvc0; it is ignored",
             ),
@@ -310,7 +349,8 @@ mod tests {
         assert_eq!(
             complaints,
             ["initsh.dealy: no such parameter; there are \
-              initsh.{after,autoexec,columns,console,delay,exit,idle,interrupt,log,poweroff,rows,script}"]
+              initsh.{after,autoexec,columns,console,critical,delay,exit,idle,interrupt,log,poweroff,\
+              rows,script,shutdown}"]
         );
     }
 

@@ -45,6 +45,26 @@ pub fn list() -> Result<Vec<Process>, Failure> {
     Ok(all)
 }
 
+/// The processes of user space that have not ended, without PID 1; no more of them than are worth a
+/// look. Only what can be had without waiting: a process's arguments are in its memory, which it may hold
+/// locked. Nothing where `/proc` is missing or another PID namespace's.
+pub fn at_a_glance() -> Vec<Process> {
+    /// A look at a thousand takes a few milliseconds.
+    const ENOUGH: usize = 1000;
+    let own = std::process::id().to_string();
+    if std::fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() != own.as_str()) {
+        return Vec::new();
+    }
+    let units = Units::of_this_kernel();
+    let look = |pid| parse_stat(&std::fs::read(format!("/proc/{pid}/stat")).ok()?, units);
+    let pids = pids().unwrap_or_default().into_iter();
+    pids.filter(|&pid| pid != 1)
+        .take(ENOUGH)
+        .filter_map(look)
+        .filter(|process| !process.kernel && process.state != 'Z')
+        .collect()
+}
+
 /// The numbers of all processes. Errors: `/proc` is not mounted.
 fn pids() -> Result<Vec<i32>, Failure> {
     let not_mounted =

@@ -164,6 +164,11 @@ fn requests() -> impl Strategy<Value = Request> {
         Just(Power::Halt),
         Just(Power::Soft)
     ];
+    let urgency = prop_oneof![
+        Just(Urgency::Orderly),
+        Just(Urgency::Forced),
+        Just(Urgency::AtOnce)
+    ];
     let hand_over = (proptest::option::of(os_string()), any::<bool>());
     let watchdog = prop_oneof![
         Just(WatchdogRequest::Stop),
@@ -178,7 +183,7 @@ fn requests() -> impl Strategy<Value = Request> {
         (target, until, time.clone()).prop_map(|(t, u, l)| Request::Wait(t, u, l)),
         (".{0,9}", time.clone(), time.clone()).prop_map(|(n, g, l)| Request::Stop(n, g, l)),
         Just(Request::Exits),
-        power.prop_map(Request::Power),
+        (power, urgency).prop_map(|(power, urgency)| Request::Power(power, urgency)),
         (".{0,9}", time.clone()).prop_map(|(name, limit)| Request::Start(name, limit)),
         (".{0,9}", time.clone()).prop_map(|(name, limit)| Request::Restart(name, limit)),
         (".{0,9}", any::<u8>()).prop_map(|(name, signal)| Request::Signal(name, signal)),
