@@ -157,6 +157,17 @@ fn onto_standard(line: &OwnedFd) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Opens a terminal by its path, sane and for the use that programs expect, without making it anybody's.
+///
+/// Errors: those of open(2); ENOTTY; EIO (a serial port without hardware behind it).
+pub fn open_device(path: &OsStr) -> Result<OwnedFd, Errno> {
+    let path = path.to_str().ok_or(Errno::ENOENT)?;
+    open_line(&Candidate {
+        name: path.strip_prefix("/dev/").unwrap_or(path).to_owned(),
+        number: None,
+    })
+}
+
 /// Opens a terminal that answers. A serial port without hardware behind it opens and then fails with
 /// EIO; one that waits for a carrier would block without O_NONBLOCK.
 fn open_line(candidate: &Candidate) -> Result<OwnedFd, Errno> {

@@ -49,6 +49,8 @@ impl Service {
         Given {
             log: log.map(|log| log.output(setup.user, setup.group)),
             notify: None,
+            kept: &self.kept,
+            last: self.machine.last_exit(),
         }
     }
 }

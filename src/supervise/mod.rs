@@ -9,6 +9,7 @@ pub mod client;
 pub mod describe;
 pub mod exits;
 pub mod finish;
+pub mod groups;
 mod hearing;
 pub mod journal;
 pub mod limits;

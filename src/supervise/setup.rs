@@ -77,8 +77,10 @@ pub enum Step {
     Control,
     /// Opening the file of descriptor 0, 1 or 2.
     Stdio(u8),
-    /// Making the control group: there is no cgroup2 to make it in (ENODEV), or it is refused.
+    /// Making the control group.
     Cgroup,
+    /// Having the controller of the limit of this place in the list.
+    Controller(u8),
     /// Writing the limit of this place in the list.
     Limit(u8),
     /// Entering the control group.
@@ -113,7 +115,7 @@ impl Step {
         match self {
             Self::Directory => format!("cannot enter its working directory {}", path(&spec.cwd)),
             Self::Terminal => format!("cannot open terminal {terminal}"),
-            Self::Control => format!("cannot control terminal {terminal}"),
+            Self::Control => format!("cannot take terminal {terminal}, which has a session"),
             Self::Stdio(fd) => {
                 let (name, stdio) = match fd {
                     0 => ("input", &setup.stdin),
@@ -127,7 +129,15 @@ impl Step {
                 };
                 format!("cannot open standard {name} {file}")
             }
-            Self::Cgroup => "cannot make its control group".to_owned(),
+            Self::Cgroup => {
+                let base = setup.cgroup_at.as_deref().map(path).unwrap_or_default();
+                format!("cannot make its control group below {base}")
+            }
+            Self::Controller(at) => {
+                let limit = setup.cgroup.get(usize::from(at));
+                let name = limit.and_then(|(file, _)| file.split('.').next());
+                format!("cannot have the controller {}", name.unwrap_or_default())
+            }
             Self::Limit(at) => match setup.cgroup.get(usize::from(at)) {
                 Some((name, value)) => format!("cannot set {name} to {value}"),
                 None => "cannot set a limit of its control group".to_owned(),

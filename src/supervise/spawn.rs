@@ -2,7 +2,11 @@
 //! wait for the child; a child holds none of PID 1's descriptors, signals or dispositions; what kept it
 //! from being executed comes back through a pipe.
 
+mod apply;
 mod command;
+mod group;
+mod handed;
+mod terminal;
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -10,15 +14,15 @@ use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag};
-use nix::sys::stat::Mode;
 
 pub use self::command::Command;
 use super::program::SHELL;
-use super::setup::{Setup, Stdio, Step};
+use super::setup::Step;
 use super::spec::{NOTIFY_SOCKET, Program, READY_FD, Ready, ServiceSpec};
 use super::voice;
 use super::wire::{Malformed, Reader, Wire, Writer};
-use crate::sys::call::{chdir, execve, fcntl, open, pipe2, read, setsid, write};
+use crate::sys::call::{execve, fcntl, pipe2, read, setsid, write};
+use crate::sys::child::Exit;
 use crate::sys::process::{self, Fork, exit_now, fork};
 use crate::sys::{seqpacket, signal};
 
@@ -36,6 +40,10 @@ pub struct Given<'a> {
     pub log: Option<BorrowedFd<'a>>,
     /// The address in `NOTIFY_SOCKET`.
     pub notify: Option<&'a OsStr>,
+    /// Descriptors, and the numbers under which it gets them.
+    pub kept: &'a [(i32, OwnedFd)],
+    /// How its last process ended, if it had one.
+    pub last: Option<Exit>,
 }
 
 /// How the boot role is started.
@@ -92,21 +100,25 @@ impl Launcher {
         match fork()? {
             Fork::Parent(pid) => Ok(pipes.keep(pid.as_raw())),
             Fork::Child => {
-                self.stdio(false);
-                put_log(&spec.setup, given.log);
-                let entered = chdir(spec.cwd.as_os_str());
-                entered.unwrap_or_else(|errno| pipes.give_up(Some(Step::Directory), errno));
-                let env = environment(spec, given.notify);
+                let env = environment(spec, &given);
                 let argv = words(&spec.argv);
-                enter(pipes.ready.as_ref().map(|(_, write)| write.as_fd()));
+                let mut ours = Ours {
+                    executed: pipes.executed.1,
+                    own: self.own.as_ref().and_then(|own| own.try_clone().ok()),
+                };
+                let ready = pipes.ready.as_ref().map(|(_, write)| write.as_fd());
+                apply::open_all(spec, &given, self.machine)
+                    .and_then(|()| handed::hand_over(given.kept, ready, &mut ours))
+                    .and_then(|()| apply::restrict(spec))
+                    .unwrap_or_else(|(step, errno)| give_up(&ours.executed, Some(step), errno));
                 let errno = match &spec.program {
-                    Program::Own => self.exec_own(prefixed(argv), &env),
+                    Program::Own => exec_own(ours.own.as_ref(), prefixed(argv), &env),
                     Program::Path(path) => {
                         let path = CString::new(path.as_bytes()).unwrap_or_default();
                         exec_path(&path, &argv, &env)
                     }
                 };
-                pipes.give_up(None, errno)
+                give_up(&ours.executed, None, errno)
             }
         }
     }
@@ -118,7 +130,7 @@ impl Launcher {
         match fork()? {
             Fork::Parent(pid) => Ok((pipes.keep(pid.as_raw()), ours)),
             Fork::Child => {
-                self.stdio(true);
+                self.boot_stdio();
                 let env: Vec<_> = std::env::vars_os().map(variable).collect();
                 enter(Some(theirs.as_fd()));
                 let errno = match boot.instead.as_slice() {
@@ -130,39 +142,40 @@ impl Launcher {
         }
     }
 
-    /// Without execveat(2), or where our own executable could not be opened, the path must do.
     fn exec_own(&self, argv: Vec<CString>, env: &[CString]) -> Errno {
-        if let Some(own) = &self.own {
-            let errno = process::exec_fd(own.as_fd(), &argv, env);
-            if errno != Errno::ENOSYS {
-                return errno;
-            }
-        }
-        exec_path(process::own_path(), &argv, env)
+        exec_own(self.own.as_ref(), argv, env)
     }
 
-    /// Services read nothing and write on the console; the boot role reads it, too. In a namespace,
-    /// standard output and error are those of PID 1. What cannot be opened stays what it was.
-    fn stdio(&self, boot: bool) {
-        let null = || {
-            open(
-                c"/dev/null",
-                OFlag::O_RDWR | OFlag::O_CLOEXEC,
-                Mode::empty(),
-            )
-        };
-        if !boot {
-            put(null().ok(), &[0]);
-        }
+    /// The boot role reads and writes on the console; in a namespace on what PID 1 has. What cannot be
+    /// opened stays what it was.
+    fn boot_stdio(&self) {
         if !self.machine {
             return;
         }
-        let access = if boot { OFlag::O_RDWR } else { OFlag::O_WRONLY };
-        let file = voice::console(access)
+        let file = voice::console(OFlag::O_RDWR)
             .and_then(|console| blocking(&console).map(|()| console))
-            .or_else(|_| null());
-        put(file.ok(), if boot { &[0, 1, 2] } else { &[1, 2] });
+            .or_else(|_| apply::null());
+        put(file.ok(), &[0, 1, 2]);
     }
+}
+
+/// What a child needs up to its exec.
+struct Ours {
+    /// Where it says that it cannot be executed.
+    executed: OwnedFd,
+    /// Our own executable.
+    own: Option<OwnedFd>,
+}
+
+/// Without execveat(2), or where our own executable could not be opened, the path must do.
+fn exec_own(own: Option<&OwnedFd>, argv: Vec<CString>, env: &[CString]) -> Errno {
+    if let Some(own) = own {
+        let errno = process::exec_fd(own.as_fd(), &argv, env);
+        if errno != Errno::ENOSYS {
+            return errno;
+        }
+    }
+    exec_path(process::own_path(), &argv, env)
 }
 
 impl Boot {
@@ -201,14 +214,18 @@ impl Pipes {
         }
     }
 
-    /// Ends the child with the status that a shell would show. No step: it was the exec.
     fn give_up(&self, step: Option<Step>, errno: Errno) -> ! {
-        let mut message = Writer::default();
-        (errno as i32).write(&mut message);
-        step.write(&mut message);
-        let _ = write(&self.executed.1, &message.finish());
-        exit_now(if errno == Errno::ENOENT { 127 } else { 126 })
+        give_up(&self.executed.1, step, errno)
     }
+}
+
+/// Ends the child with the status that a shell would show. No step: it was the exec.
+fn give_up(executed: &OwnedFd, step: Option<Step>, errno: Errno) -> ! {
+    let mut message = Writer::default();
+    (errno as i32).write(&mut message);
+    step.write(&mut message);
+    let _ = write(executed, &message.finish());
+    exit_now(if errno == Errno::ENOENT { 127 } else { 126 })
 }
 
 /// Takes what the child left in its pipe; does not wait.
@@ -260,7 +277,7 @@ fn exec_path(path: &CStr, argv: &[CString], env: &[CString]) -> Errno {
     }
 }
 
-/// The last steps before exec. `given` is the one descriptor besides 0–2 that the program gets.
+/// The boot role's last steps before exec. `given` is the one descriptor besides 0–2 that the program gets.
 fn enter(given: Option<BorrowedFd<'_>>) {
     // Fails only in a session's leader, which a forked child is not.
     let _ = setsid();
@@ -287,16 +304,6 @@ fn put(file: Option<OwnedFd>, onto: &[i32]) {
     }
 }
 
-fn put_log(setup: &Setup, log: Option<BorrowedFd<'_>>) {
-    for (number, stdio) in [(1, &setup.stdout), (2, &setup.stderr)] {
-        if let (Stdio::Log, Some(log)) = (stdio, log) {
-            let _ = process::dup_onto(log.as_raw_fd(), number);
-            // An earlier process may have left it otherwise.
-            let _ = blocking(&log);
-        }
-    }
-}
-
 fn words(argv: &[impl AsRef<OsStr>]) -> Vec<CString> {
     // The protocol lets no NUL byte through.
     let word = |word: &OsStr| CString::new(word.as_bytes()).unwrap_or_default();
@@ -319,14 +326,15 @@ fn variable((name, value): (impl AsRef<OsStr>, impl AsRef<OsStr>)) -> CString {
     CString::new(text).unwrap_or_default()
 }
 
-fn environment(spec: &ServiceSpec, notify: Option<&OsStr>) -> Vec<CString> {
+fn environment(spec: &ServiceSpec, more: &Given<'_>) -> Vec<CString> {
     let ours = |name: &OsStr| name == READY_FD || name == NOTIFY_SOCKET;
     let given = spec.env.iter().filter(|(name, _)| !ours(name));
     let mut env: Vec<_> = given.map(|(name, value)| variable((name, value))).collect();
     if spec.ready == Ready::Descriptor {
-        env.push(variable((READY_FD, GIVEN.to_string())));
+        let number = handed::ready_number(more.kept);
+        env.push(variable((READY_FD, number.to_string())));
     }
-    if let Some(address) = notify {
+    if let Some(address) = more.notify {
         env.push(variable((NOTIFY_SOCKET, address)));
     }
     env

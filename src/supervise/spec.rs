@@ -185,6 +185,7 @@ wire_enum!(Step {
     14 => Caps,
     15 => NoNewPrivs,
     16 => Kept(fd),
+    17 => Controller(place),
 });
 wire_enum!(Stdio { 0 => Default, 1 => Null, 2 => Console, 3 => Log, 4 => File(path) });
 

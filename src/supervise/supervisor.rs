@@ -10,10 +10,11 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::exits::Ended;
+use super::groups::{self, Groups};
 use super::machine::{Action, Event, Hold, Reason, Stage, State};
 use super::protocol::{LIST_FULL, Power, Reply, Request, Target, Until, Urgency};
 use super::spawn::{Boot, Command, Executed, Launcher, read_executed, read_ready};
-use super::spec::{ServiceSpec, check_name};
+use super::spec::{Ready, ServiceSpec, check_name};
 use super::table::{BOOT_ID, ServiceId, Table};
 use super::voice::Voice;
 use super::waits::{Waiting, unknown};
@@ -49,6 +50,7 @@ pub struct Supervisor {
     ending: bool,
     /// When logs are looked at again.
     pub(super) logs_rest: Option<Instant>,
+    groups: Groups,
 }
 
 /// What a request leads to.
@@ -79,6 +81,7 @@ impl Supervisor {
             boot_has_run: false,
             ending: false,
             logs_rest: None,
+            groups: Groups::default(),
         }
     }
 
@@ -119,7 +122,12 @@ impl Supervisor {
                     signal_group(pid, Signal::SIGTERM);
                     signal_group(pid, Signal::SIGCONT);
                 }
-                Some(Action::Kill(pid)) => signal_group(pid, Signal::SIGKILL),
+                Some(Action::Kill(pid)) => {
+                    signal_group(pid, Signal::SIGKILL);
+                    let service = self.table.get_mut(id);
+                    let spec = service.and_then(|service| service.spec.as_ref());
+                    spec.into_iter().for_each(groups::kill);
+                }
             }
         }
     }
@@ -131,6 +139,7 @@ impl Supervisor {
         if let Err(errno) = service.prepare() {
             return Event::ForkFailed(errno);
         }
+        service.spec.iter().for_each(|spec| self.groups.enter(spec));
         let started = match (&service.spec, &self.boot.command) {
             (Some(spec), _) => self.launcher.service(spec, service.given(spec)),
             (None, Some(command)) => self.launcher.command(command),
@@ -194,6 +203,7 @@ impl Supervisor {
     /// Time has passed.
     pub fn tick(&mut self, now: Instant) {
         self.tick_logs(now);
+        self.groups.sweep(now);
         for id in self.table.due(now) {
             self.event(id, Event::Tick, now);
         }
@@ -250,10 +260,20 @@ impl Supervisor {
             self.hear_executed(id, now);
             self.hear_ready(id, now);
             self.hear_last(id);
-            self.event(id, Event::Exited(exit), now);
             if let Some(service) = self.table.get_mut(id) {
                 service.executed = None;
                 service.ready = None;
+                // Before it may be started again. A daemon that forked lives on in the group.
+                let spec = service.spec.as_ref();
+                let alone = spec.filter(|spec| !matches!(spec.ready, Ready::PidFile(_)));
+                alone.into_iter().for_each(groups::kill);
+            }
+            self.event(id, Event::Exited(exit), now);
+            if let Some(service) = self.table.get_mut(id)
+                && service.machine.pid().is_none()
+                && let Some(spec) = &service.spec
+            {
+                self.groups.leave(spec, now);
             }
         }
         self.table.exits.push(Ended {

@@ -206,6 +206,12 @@ pub fn mkdir<P: ?Sized + NixPath>(path: &P, mode: Mode) -> Result<(), Errno> {
     seam("mkdir", || nix::unistd::mkdir(path, mode))
 }
 
+/// rmdir(2), which nix has for no other path than std's.
+pub fn rmdir(path: &std::path::Path) -> Result<(), Errno> {
+    let raw = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+    seam("rmdir", || std::fs::remove_dir(path).map_err(raw))
+}
+
 /// unlink(2).
 pub fn unlink<P: ?Sized + NixPath>(path: &P) -> Result<(), Errno> {
     seam("unlink", || nix::unistd::unlink(path))

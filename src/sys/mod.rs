@@ -13,6 +13,7 @@ pub mod inherited;
 pub mod klog;
 pub mod packet;
 pub mod power;
+pub mod privileges;
 pub mod process;
 pub mod random;
 pub mod seqpacket;

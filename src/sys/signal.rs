@@ -122,6 +122,10 @@ pub fn reset_for_child() {
         // SIGKILL and SIGSTOP refuse; that is what they are for.
         let _ = default(signal);
     }
+    for number in libc::SIGRTMIN()..=libc::SIGRTMAX() {
+        // SAFETY: SIG_DFL runs no code of ours.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
 

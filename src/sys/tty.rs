@@ -47,6 +47,16 @@ pub fn acquire_control(terminal: &impl AsFd) -> Result<(), Errno> {
     unsafe { set_controlling(terminal.as_fd().as_raw_fd(), 0) }.map(drop)
 }
 
+/// Makes `terminal` the controlling terminal of this session, whose leader this process must be, unless
+/// another session has it.
+///
+/// Errors: EPERM (it has a session already), ENOTTY.
+pub fn claim(terminal: &impl AsFd) -> Result<(), Errno> {
+    let fd = terminal.as_fd().as_raw_fd();
+    // SAFETY: the request takes an integer; the descriptor is open.
+    unsafe { set_controlling(fd, 0) }.map(drop)
+}
+
 /// The terminal's size. Errors: ENOTTY.
 pub fn size(terminal: &impl AsFd) -> Result<Size, Errno> {
     let mut raw = libc::winsize {
