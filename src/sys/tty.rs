@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
+use nix::sys::termios::{FlushArg, tcflush};
 
 nix::ioctl_write_int_bad!(
     /// TIOCSCTTY: makes the terminal the controlling one of this session.
@@ -20,6 +21,14 @@ nix::ioctl_write_ptr_bad!(
     set_size,
     libc::TIOCSWINSZ,
     libc::winsize
+);
+
+nix::ioctl_read!(
+    /// TIOCGDEV: reads the device number of the terminal behind `/dev/console`.
+    get_device,
+    b'T',
+    0x32,
+    libc::c_uint
 );
 
 /// The size of a terminal in characters; 0 where nobody has told it.
@@ -83,4 +92,18 @@ pub fn resize(terminal: &impl AsFd, size: Size) -> Result<(), Errno> {
     };
     // SAFETY: `raw` is a winsize that outlives the call.
     unsafe { set_size(terminal.as_fd().as_raw_fd(), &raw const raw) }.map(drop)
+}
+
+/// The device number of a terminal, which `/dev/console` has none of its own of; `None` for what is no
+/// terminal.
+pub fn number(terminal: &impl AsFd) -> Option<u32> {
+    let mut number = 0;
+    // SAFETY: `number` is an unsigned int that outlives the call.
+    let read = unsafe { get_device(terminal.as_fd().as_raw_fd(), &raw mut number) };
+    read.ok().map(|_| number)
+}
+
+/// Throws away what was written and not sent yet. Errors: ENOTTY.
+pub fn discard_output(terminal: &impl AsFd) -> Result<(), Errno> {
+    tcflush(terminal, FlushArg::TCOFLUSH)
 }
