@@ -149,6 +149,7 @@ impl Init {
         loop {
             let begun = Instant::now();
             self.upkeep(begun);
+            self.note_command();
             let ready = self.wait(begun);
             let now = Instant::now();
             self.hear_logs(&ready, now);

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::sys::stat::Mode;
 
 use super::wire::wire_struct;
-use crate::sys::call::{lstat, mkdir, unlink};
+use crate::sys::call::{lstat, mkdir, quietly, unlink};
 use crate::sys::seqpacket;
 use crate::time::Instant;
 
@@ -97,7 +97,11 @@ impl Listener {
         if self.identity.is_some() && self.identity == self.found() {
             return None;
         }
-        match self.make() {
+        let made = match self.modest {
+            true => quietly(|| self.make()),
+            false => self.make(),
+        };
+        match made {
             Ok(socket) => {
                 self.socket = Some(socket);
                 self.identity = self.found();

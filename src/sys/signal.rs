@@ -90,14 +90,24 @@ pub fn send(pid: i32, number: i32) -> Result<(), Errno> {
 }
 
 /// Sends a stop signal that this process has blocked to its process group, and stops with it. Returns
-/// when it was continued, or at once where the kernel lets nobody stop it (an orphaned group).
-pub fn stop_own_group(signal: Signal) {
+/// when it was continued (true; the SIGCONT is taken), or at once where the kernel lets nobody stop it:
+/// an orphaned group.
+pub fn stop_own_group(signal: Signal) -> bool {
     let mut only = SigSet::empty();
     only.add(signal);
     let _ = default(signal);
     let _ = send(0, signal as i32);
     let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&only), None);
     let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&only), None);
+    let mut only = SigSet::empty();
+    only.add(Signal::SIGCONT);
+    let no_time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: both point to values that outlive the call; no information about the signal is asked for.
+    let taken = unsafe { libc::sigtimedwait(only.as_ref(), std::ptr::null_mut(), &no_time) };
+    taken == libc::SIGCONT
 }
 
 /// Ignores a signal in this process.

@@ -8,6 +8,9 @@
     clippy::print_stdout
 )] // In a test, a panic is how it fails.
 
+mod contained;
+mod container;
+mod container_tty;
 mod ends;
 mod hostile;
 mod logs;

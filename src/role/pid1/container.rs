@@ -100,6 +100,14 @@ impl Init {
         main.and_then(|main| main.machine.pid()).map(Pid::from_raw)
     }
 
+    /// Keeps the number of the command's group, for when it has ended.
+    pub(super) fn note_command(&mut self) {
+        let command = self.command_pid();
+        if let Some(container) = &mut self.container {
+            container.command = command.or(container.command);
+        }
+    }
+
     /// A signal to us is one to the command.
     pub(super) fn forward(&mut self, number: i32, now: Instant) {
         let Some(container) = &mut self.container else {
@@ -160,11 +168,9 @@ impl Init {
             return;
         }
         let asked = container.asked;
-        if getpid().as_raw() != 1 {
-            signal::stop_own_group(how);
-        }
+        let continued = getpid().as_raw() != 1 && signal::stop_own_group(how);
         // Without the terminal it would only be stopped again by what has stopped it.
-        if !asked && (how == Signal::SIGTSTP || self.lend(command)) {
+        if continued || !asked && (how == Signal::SIGTSTP || self.lend(command)) {
             self.resume(command);
         }
     }
@@ -228,11 +234,9 @@ impl Init {
         };
         let settled = machine.state().is_settled();
         let exit = machine.last_exit();
-        let pid = machine.pid().map(Pid::from_raw);
         let Some(container) = &mut self.container else {
             return;
         };
-        container.command = pid.or(container.command);
         if container.leaving.is_none() {
             if !settled {
                 return;
