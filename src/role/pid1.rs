@@ -25,6 +25,7 @@ use crate::supervise::server::{Interest, Server};
 use crate::supervise::shutdown::{Helper, Shutdown};
 use crate::supervise::spawn::{Boot, Command};
 use crate::supervise::supervisor::{Answer, Supervisor};
+use crate::supervise::table::ServiceId;
 use crate::sys::call::{self, getuid, sigprocmask};
 use crate::sys::child::{self, Exit, Peek};
 use crate::sys::power::Authority;
@@ -113,6 +114,8 @@ struct Init {
     shutdown: Shutdown,
     /// How long the end may take, where PID 1 was told when it was started.
     time_to_end: Option<Duration>,
+    /// The critical service whose failure was heeded.
+    critical: Option<ServiceId>,
     helper: Option<i32>,
     helper_state: Helper,
     childless: bool,
@@ -134,6 +137,7 @@ impl Init {
             server: Server::new(run_dir(), getuid().as_raw(), now),
             shutdown: Shutdown::default(),
             time_to_end: None,
+            critical: None,
             helper: None,
             helper_state: Helper::Absent,
             childless: false,
@@ -159,6 +163,7 @@ impl Init {
             self.reap(now);
             self.supervisor.tick(now);
             self.answer_waiting(now);
+            self.heed_critical(now);
             self.mind_stop();
             match self.container {
                 Some(_) => self.go_out(now),

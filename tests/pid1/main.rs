@@ -14,6 +14,7 @@ mod container_tty;
 mod ends;
 mod hostile;
 mod logs;
+mod power;
 mod reaping;
 mod services;
 mod support;

@@ -45,7 +45,8 @@ impl Init {
         Self::prepared("", text)
     }
 
-    /// Runs `prepare` in the namespace before PID 1 is executed.
+    /// Runs `prepare` in the namespace before PID 1 is executed; what it puts into `WORDS` is given to
+    /// PID 1.
     pub fn prepared(prepare: &str, boot: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let serial = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -54,7 +55,7 @@ impl Init {
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir(&directory).unwrap();
         let log = fs::File::create(directory.join("log")).unwrap();
-        let script = format!("{prepare}\nexec {INITSH} --pid1 -- /bin/sh -c \"$BOOT\"");
+        let script = format!("{prepare}\nexec {INITSH} --pid1 $WORDS -- /bin/sh -c \"$BOOT\"");
         let mut unshare = Command::new("unshare")
             .args(["--pid", "--fork", "--kill-child", "--mount", "--mount-proc"])
             .args(["/bin/sh", "-c", &script])

@@ -7,14 +7,16 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::Init;
+use crate::supervise::machine::{self, State};
 use crate::supervise::protocol::{Power, Urgency};
 use crate::supervise::shutdown::{Action, DEADLINE, Facts, Heard, Helper, Stage};
+use crate::supervise::table::Service;
 use crate::supervise::{finish, progress};
 use crate::sys::call::{kill, read_file};
 use crate::sys::child::Exit;
 use crate::sys::power::Authority;
 use crate::sys::process::{Fork, exit_now, fork};
-use crate::system::params::Params;
+use crate::system::params::{Critical, Params};
 use crate::time::Instant;
 
 /// The kernel's own limit is below that.
@@ -57,20 +59,24 @@ impl Init {
 
     /// One deadline for the whole end: what PID 1 was started with, or `initsh.shutdown=`.
     fn time_to_end(&self) -> Duration {
-        let from_kernel = || {
-            let line = read_file("/proc/cmdline", LONGEST_LINE).unwrap_or_default();
-            Params::from_cmdline(&line).0.shutdown
-        };
         self.time_to_end
-            .or_else(|| self.over_machine().then(from_kernel)?)
+            .or_else(|| self.from_kernel(|params| params.shutdown)?)
             .unwrap_or(DEADLINE)
+    }
+
+    /// What the kernel's command line says, on a machine of our own.
+    fn from_kernel<T>(&self, what: impl FnOnce(Params) -> T) -> Option<T> {
+        self.over_machine().then(|| {
+            let line = read_file("/proc/cmdline", LONGEST_LINE).unwrap_or_default();
+            what(Params::from_cmdline(&line).0)
+        })
     }
 
     /// Goes on with the end of the machine, if it has begun.
     pub(super) fn go_down(&mut self, now: Instant) {
         while self.shutdown.power().is_some() {
             let facts = Facts {
-                services: !self.supervisor.table.is_quiet(),
+                services: self.supervisor.table.services().any(is_awaited),
                 children: !self.childless,
                 strangers: self.has_strangers(),
                 helper: self.helper_state,
@@ -80,6 +86,29 @@ impl Init {
                 None => return,
             }
         }
+    }
+
+    /// A critical service has failed: the machine ends with its status.
+    pub(super) fn heed_critical(&mut self, now: Instant) {
+        let critical = |service: &&Service| service.spec.as_ref().is_some_and(|s| s.critical);
+        let failed = |service: &&Service| service.machine.state() == State::Failed;
+        let services = self.supervisor.table.services();
+        let Some(service) = services.filter(critical).find(failed) else {
+            return;
+        };
+        if self.critical == Some(service.id) || self.shutdown.power().is_some() {
+            return;
+        }
+        self.critical = Some(service.id);
+        // Failed, even if its last process ended well: one end too many.
+        let status = service.machine.last_exit().map_or(126, Exit::status).max(1);
+        let power = match self.from_kernel(|params| params.critical) {
+            Some(Critical::Reboot) => Power::Reboot,
+            _ => Power::Off(status),
+        };
+        let text = format!("critical service {} has failed", service.name());
+        self.supervisor.voice.say(format_args!("{text}"));
+        self.begin(power, Urgency::Orderly, now);
     }
 
     /// Whether a PID namespace has processes that are not below PID 1: entered from outside. On a
@@ -186,6 +215,15 @@ impl Init {
             Exit::Signal(_) => Helper::Absent,
             Exit::Code(_) => Helper::Ended,
         };
+    }
+}
+
+/// Whether a service's end is waited for: not that of one that not even SIGKILL has ended.
+fn is_awaited(service: &Service) -> bool {
+    let stuck = machine::Stage::Stuck;
+    match service.machine.state() {
+        State::Stopping { stage, .. } => stage != stuck,
+        state => !state.is_settled(),
     }
 }
 

@@ -1,0 +1,345 @@
+//! Every way in which PID 1 is asked for an end, and everything that may be in its way.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::{Duration, Instant};
+
+use initsh::supervise::protocol::{Power, Urgency};
+use initsh::supervise::setup::Stdio;
+use initsh::supervise::spec::{Restart, ServiceSpec};
+use initsh::sys::signal::send;
+use nix::sys::signal::Signal;
+
+use super::support::{Init, shell, skipped};
+
+/// Does nothing when it is asked to end.
+const DEAF: &str = "trap '' TERM HUP INT; while :; do sleep 1; done";
+
+/// SIGRTMIN + n, as whoever sends it counts.
+fn realtime(n: i32) -> i32 {
+    34 + n
+}
+
+fn after(time: f64) {
+    std::thread::sleep(Duration::from_secs_f64(time));
+}
+
+/// A PID 1 whose whole end may take so long, with a service that does not want to end.
+fn stubborn(seconds: u32) -> Init {
+    let init = Init::prepared(&format!("WORDS=--shutdown={seconds}"), "exec sleep 1000");
+    let spec = ServiceSpec {
+        stop_timeout: Duration::from_secs(60),
+        ..shell("deaf", Restart::Always, DEAF)
+    };
+    init.client().spawn(&spec).unwrap();
+    after(0.3);
+    init
+}
+
+#[test]
+fn real_time_signals_as_container_engines_send_them() {
+    if skipped() {
+        return;
+    }
+    let (hangup, interrupt) = (-(Signal::SIGHUP as i32), -(Signal::SIGINT as i32));
+    for (n, end) in [(3, interrupt), (4, 0), (5, hangup)] {
+        let mut init = Init::new();
+        init.client();
+        send(init.pid.as_raw(), realtime(n)).unwrap();
+        assert_eq!(init.ended(), end, "SIGRTMIN+{n}");
+    }
+    for (n, end) in [(13, interrupt), (14, 0), (15, hangup)] {
+        let mut init = stubborn(30);
+        let begun = Instant::now();
+        send(init.pid.as_raw(), realtime(n)).unwrap();
+        assert_eq!(init.ended(), end, "SIGRTMIN+{n}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "SIGRTMIN+{n} waits"
+        );
+    }
+}
+
+#[test]
+fn no_signal_is_lost_in_a_flood_and_a_flood_is_one_request() {
+    if skipped() {
+        return;
+    }
+    let mut init = Init::new();
+    let note = init.directory().join("note");
+    let text = format!(
+        "trap 'sleep 0.5; echo saved > {}; exit' TERM; while :; do sleep 0.1; done",
+        note.display()
+    );
+    init.spawn("db", Restart::Always, &text);
+    after(0.3);
+    let pid = init.pid.as_raw();
+    // These mean nothing; the last real-time ones wait in a queue behind each other.
+    for round in 0..20_000 {
+        let nothing = [
+            Signal::SIGCHLD as i32,
+            Signal::SIGWINCH as i32,
+            realtime(20),
+        ];
+        let _ = send(pid, nothing[round % 3]);
+    }
+    for _ in 0..1000 {
+        let _ = send(pid, Signal::SIGTERM as i32);
+        let _ = send(pid, realtime(4));
+    }
+    assert_eq!(init.ended(), 0);
+    assert_eq!(fs::read_to_string(note).unwrap(), "saved\n");
+}
+
+#[test]
+fn the_deadline_holds_whatever_a_service_says() {
+    if skipped() {
+        return;
+    }
+    let mut init = stubborn(4);
+    let begun = Instant::now();
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.ended(), 0);
+    let took = begun.elapsed();
+    println!("4 s, took {took:?}");
+    assert!(took > Duration::from_secs(2), "{took:?}");
+    assert!(took < Duration::from_millis(4500), "{took:?}");
+    let log = init.log();
+    assert!(log.contains("waiting for deaf: Stopping, 1 s"), "{log}");
+}
+
+#[test]
+fn a_second_request_goes_on_to_the_next_stage() {
+    if skipped() {
+        return;
+    }
+    for second in [Signal::SIGTERM as i32, Signal::SIGINT as i32, realtime(3)] {
+        let mut init = stubborn(30);
+        init.signal(Signal::SIGTERM);
+        after(1.2);
+        assert!(init.is_alive());
+        let begun = Instant::now();
+        send(init.pid.as_raw(), second).unwrap();
+        // What was decided first is what happens.
+        assert_eq!(init.ended(), 0);
+        assert!(begun.elapsed() < Duration::from_secs(1));
+        let log = init.log();
+        assert!(
+            log.contains("asked again, so every process is killed"),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn forced_ends_ask_nobody() {
+    if skipped() {
+        return;
+    }
+    for urgency in [Urgency::Forced, Urgency::AtOnce] {
+        let mut init = stubborn(30);
+        let begun = Instant::now();
+        init.client().end(Power::Off(9), urgency).unwrap();
+        assert_eq!(init.ended(), 9);
+        assert!(begun.elapsed() < Duration::from_secs(1), "{urgency:?}");
+    }
+    let mut init = stubborn(30);
+    let output = init.initsh(&["poweroff", "--force", "-f", "--status", "5"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(init.ended(), 5);
+}
+
+#[test]
+fn stopped_processes_end() {
+    if skipped() {
+        return;
+    }
+    let boot = "(setsid sh -c 'kill -STOP $$') & exec sleep 1000";
+    let mut init = Init::with_boot(boot);
+    init.spawn("stopped", Restart::Always, "kill -STOP $$; sleep 1000");
+    after(0.3);
+    let begun = Instant::now();
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.ended(), 0);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[test]
+fn a_tree_that_grows_while_it_is_killed() {
+    if skipped() {
+        return;
+    }
+    let tree = "trap '' TERM HUP; i=0
+        grow() { while [ $i -lt 4000 ]; do (trap '' TERM; setsid sleep 0.3) & i=$((i + 1)); done; sleep 9; }
+        grow & grow";
+    let mut init = Init::prepared("WORDS=--shutdown=6", "exec sleep 1000");
+    let spec = ServiceSpec {
+        stop_timeout: Duration::from_millis(300),
+        ..shell("tree", Restart::Always, tree)
+    };
+    init.client().spawn(&spec).unwrap();
+    after(0.3);
+    let begun = Instant::now();
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.ended(), 0);
+    let took = begun.elapsed();
+    println!("a growing tree: {took:?}");
+    assert!(took < Duration::from_secs(6), "{took:?}");
+}
+
+/// The child waits for somebody who reads the FIFO and has not executed anything yet.
+#[test]
+fn a_service_in_its_setup_does_not_keep_the_machine() {
+    if skipped() {
+        return;
+    }
+    let mut init = Init::prepared("WORDS=--shutdown=4; mkfifo fifo", "exec sleep 1000");
+    let mut spec = shell("early", Restart::Always, "true");
+    spec.setup.stdout = Stdio::File(init.directory().join("fifo").into());
+    let mut client = init.client();
+    let spawning = std::thread::spawn(move || client.spawn(&spec));
+    init.in_state("early", "Starting");
+    let begun = Instant::now();
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.ended(), 0);
+    assert!(begun.elapsed() < Duration::from_millis(4500));
+    let _ = spawning.join();
+}
+
+/// Nobody reads what PID 1 writes, and others write to the same pipe.
+#[test]
+fn a_full_pipe_costs_messages_and_not_pid_1() {
+    if skipped() {
+        return;
+    }
+    let prepare = "mkfifo pipe; exec 8<>pipe 2>pipe; timeout 2 yes >pipe & sleep 0.3";
+    let mut init = Init::prepared(prepare, "exec sleep 1000");
+    for n in 0..4 {
+        init.spawn(&format!("s{n}"), Restart::Always, "exit 3");
+    }
+    let begun = Instant::now();
+    for _ in 0..20 {
+        init.client().services().unwrap();
+        after(0.05);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(4));
+    // Somebody reads again: now it is told.
+    let mut pipe = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(init.directory().join("pipe"))
+        .unwrap();
+    let mut text = Vec::new();
+    init.until("what was lost", || {
+        let mut piece = vec![0; 1 << 16];
+        let length = pipe.read(&mut piece).unwrap_or(0);
+        text.extend(piece[..length].iter().filter(|&&byte| byte != b'y'));
+        let shown = String::from_utf8_lossy(&text);
+        shown.contains("before this one were lost)").then_some(())
+    });
+    drop(pipe);
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.ended(), 0);
+}
+
+#[test]
+fn a_hundred_obedient_services_cost_what_the_slowest_does() {
+    if skipped() {
+        return;
+    }
+    let mut init = Init::new();
+    let mut client = init.client();
+    for n in 0..99 {
+        let spec = shell(&format!("s{n}"), Restart::Always, "exec sleep 1000");
+        client.spawn(&spec).unwrap();
+    }
+    let slow = "trap 'sleep 2; exit' TERM; while :; do sleep 0.05; done";
+    client.spawn(&shell("slow", Restart::Always, slow)).unwrap();
+    after(0.3);
+    let begun = Instant::now();
+    client.power(Power::Off(0)).unwrap();
+    assert_eq!(init.ended(), 0);
+    let took = begun.elapsed();
+    println!("a hundred services, the slowest stops in 2 s: {took:?}");
+    assert!(took < Duration::from_millis(2200), "{took:?}");
+}
+
+fn start_time(init: &Init) -> String {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", init.pid)).unwrap();
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    rest.split(' ').nth(19).unwrap().to_owned()
+}
+
+#[test]
+fn a_soft_restart_begins_anew_under_the_same_pid_1() {
+    if skipped() {
+        return;
+    }
+    let boot = "echo booted
+        $INITSH spawn --name web --restart always /bin/sleep 1000
+        (setsid sleep 999) &
+        exec sleep 1000";
+    let mut init = Init::with_boot(boot);
+    let booted = |init: &Init| init.log().matches("booted\n").count();
+    init.in_state("web", "Running");
+    let (before, web) = (start_time(&init), init.service("web").pid);
+    init.spawn("other", Restart::Always, "exec sleep 1000");
+    let others = init.processes();
+    let ask: [&dyn Fn(&Init); 3] = [
+        &|init| init.signal(Signal::SIGUSR1),
+        &|init| send(init.pid.as_raw(), realtime(7)).unwrap(),
+        &|init| assert!(init.initsh(&["reboot", "--soft"]).status.success()),
+    ];
+    for (round, ask) in ask.into_iter().enumerate() {
+        ask(&init);
+        init.until("booted again", || {
+            (booted(&init) == round + 2).then_some(())
+        });
+        init.in_state("web", "Running");
+        assert!(init.is_alive());
+    }
+    assert_eq!(start_time(&init), before);
+    assert_ne!(init.service("web").pid, web);
+    assert_eq!(init.service("web").starts, 1);
+    assert_eq!(init.client().services().unwrap().len(), 1);
+    let now = init.processes();
+    let left: Vec<_> = others.iter().filter(|pid| now.contains(pid)).collect();
+    assert_eq!(left, [&init.pid]);
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.ended(), 0);
+}
+
+#[test]
+fn anything_else_replaces_a_soft_restart() {
+    if skipped() {
+        return;
+    }
+    let mut init = stubborn(20);
+    init.signal(Signal::SIGUSR1);
+    after(0.3);
+    init.client().end(Power::Off(4), Urgency::Forced).unwrap();
+    assert_eq!(init.ended(), 4);
+}
+
+#[test]
+fn a_critical_service_that_fails_ends_the_machine_with_its_status() {
+    if skipped() {
+        return;
+    }
+    for (text, status) in [
+        ("sleep 0.3; exit 42", 42),
+        ("sleep 0.3; kill -KILL $$", 137),
+    ] {
+        let mut init = Init::new();
+        let spec = ServiceSpec {
+            critical: true,
+            ..shell("db", Restart::Never, text)
+        };
+        init.client().spawn(&spec).unwrap();
+        assert_eq!(init.ended(), status);
+        let log = init.log();
+        assert!(log.contains("critical service db has failed"), "{log}");
+    }
+}
