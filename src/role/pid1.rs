@@ -4,6 +4,7 @@
 mod brake;
 mod container;
 mod ending;
+mod handover;
 mod signals;
 mod sources;
 
@@ -17,6 +18,7 @@ use nix::sys::signalfd::SignalFd;
 
 use self::brake::Brake;
 use self::container::Container;
+use self::handover::HandingOver;
 use self::sources::Source;
 use super::container::Terminal;
 use crate::paths::run_dir;
@@ -112,6 +114,7 @@ struct Init {
     supervisor: Supervisor,
     server: Server,
     shutdown: Shutdown,
+    hand_over: Option<HandingOver>,
     /// How long the end may take, where PID 1 was told when it was started.
     time_to_end: Option<Duration>,
     /// The critical service whose failure was heeded.
@@ -136,6 +139,7 @@ impl Init {
             supervisor: Supervisor::new(machine, boot, now),
             server: Server::new(run_dir(), getuid().as_raw(), now),
             shutdown: Shutdown::default(),
+            hand_over: None,
             time_to_end: None,
             critical: None,
             helper: None,
@@ -169,6 +173,7 @@ impl Init {
                 Some(_) => self.go_out(now),
                 None => self.go_down(now),
             }
+            self.go_over(now);
             self.pet(now);
             self.brake(begun);
         }
@@ -212,6 +217,7 @@ impl Init {
                     match self.supervisor.request(request, now) {
                         Answer::Now(reply) => self.server.reply(id, &reply, now),
                         Answer::Later(waiting) => self.server.wait(id, waiting),
+                        Answer::HandOver(order) => self.begin_hand_over(id, order, now),
                         Answer::Power(power, urgency) => {
                             self.server.reply(id, &Reply::Done, now);
                             self.begin(power, urgency, now);
@@ -220,6 +226,7 @@ impl Init {
                 }
             }
             Source::Executed(id) => self.supervisor.hear_executed(id, now),
+            Source::Checked => self.hear_check(now),
             Source::Ready(id) => self.supervisor.hear_ready(id, now),
             // All together: see `hear_logs`.
             Source::Log(_) => {}

@@ -217,6 +217,26 @@ impl Client {
         }
     }
 
+    /// Has PID 1 hand over, and waits until it has: that ends the caller, unless it is no child of PID 1
+    /// or a kept service.
+    ///
+    /// Errors: PID 1's reasons, before anything has changed, or at the last moment; Ctrl-C.
+    pub fn hand_over(&mut self, order: super::protocol::HandOver) -> Result<(), Failure> {
+        match self.ask(&Request::HandOver(order), super::handover::CHECK)? {
+            Reply::Done => {}
+            other => return Err(refused(other, "hand over")),
+        }
+        let mut socket = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        signal::poll_until(&mut socket, None)?;
+        match seqpacket::receive_message(self.socket.as_fd(), MAX_MESSAGE) {
+            Ok(Some(message)) => match Reply::decode(&message) {
+                Ok(reply) => Err(refused(reply, "hand over")),
+                Err(_) => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
     /// Arms, disarms or looks at the watchdog; how it stands, unless it was disarmed.
     ///
     /// Errors: PID 1's reasons, with its advice.

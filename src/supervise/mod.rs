@@ -10,6 +10,7 @@ pub mod describe;
 pub mod exits;
 pub mod finish;
 pub mod groups;
+pub mod handover;
 mod hearing;
 pub mod journal;
 pub mod limits;

@@ -291,7 +291,8 @@ fn enter(given: Option<BorrowedFd<'_>>) {
     signal::reset_for_child();
 }
 
-fn blocking(file: &impl AsFd) -> Result<(), Errno> {
+/// Has reading and writing wait.
+pub fn blocking(file: &impl AsFd) -> Result<(), Errno> {
     let flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
     fcntl(file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).map(drop)
 }
@@ -321,7 +322,8 @@ fn prefixed(argv: Vec<CString>) -> Vec<CString> {
     [c"initsh".to_owned()].into_iter().chain(argv).collect()
 }
 
-fn variable((name, value): (impl AsRef<OsStr>, impl AsRef<OsStr>)) -> CString {
+/// `NAME=VALUE`
+pub fn variable((name, value): (impl AsRef<OsStr>, impl AsRef<OsStr>)) -> CString {
     let text = [name.as_ref().as_bytes(), value.as_ref().as_bytes()].join(&b'=');
     CString::new(text).unwrap_or_default()
 }

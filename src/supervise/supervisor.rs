@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use super::exits::Ended;
 use super::groups::{self, Groups};
 use super::machine::{Action, Event, Hold, Reason, Stage, State};
-use super::protocol::{LIST_FULL, Power, Reply, Request, Target, Until, Urgency};
+use super::protocol::{HandOver, LIST_FULL, Power, Reply, Request, Target, Until, Urgency};
 use super::spawn::{Boot, Command, Executed, Launcher, read_executed, read_ready};
 use super::spec::{Ready, ServiceSpec, check_name};
 use super::table::{BOOT_ID, ServiceId, Table};
@@ -62,6 +62,8 @@ pub enum Answer {
     Later(Waiting),
     /// The end of the machine.
     Power(Power, Urgency),
+    /// Another PID 1.
+    HandOver(HandOver),
 }
 
 impl Supervisor {
@@ -307,6 +309,18 @@ impl Supervisor {
         self.tick(now);
     }
 
+    /// Whether the boot role has a process.
+    pub fn boot_is_there(&self) -> bool {
+        let boot = self.table.all().first();
+        boot.is_some_and(|boot| boot.machine.pid().is_some())
+    }
+
+    /// Goes on after all, with a shell; services that were stopped stay so.
+    pub fn go_on(&mut self, now: Instant) {
+        self.ending = false;
+        self.start_boot(now);
+    }
+
     /// Begins anew after everything has stopped: no service, and the boot role with its script.
     pub fn start_over(&mut self, now: Instant) {
         self.table.forget_services();
@@ -333,8 +347,8 @@ impl Supervisor {
             | Request::Restart(..)
             | Request::Signal(..)
             | Request::Redefine(_)
-            | Request::Upgrade(_)
-            | Request::HandOver(_) => Answer::Now(refuse(&Failure::new("not yet"))),
+            | Request::Upgrade(_) => Answer::Now(refuse(&Failure::new("not yet"))),
+            Request::HandOver(order) => Answer::HandOver(order),
             Request::Crash(how) => Answer::Now(match fault::answer(&how) {
                 Some(Ok(())) => Reply::Done,
                 Some(Err(text)) => refuse(&Failure::new(text)),
@@ -420,7 +434,7 @@ impl Supervisor {
 }
 
 /// A refusal for a failure; its advice, if any, follows in a line of its own.
-pub(super) fn refuse(failure: &Failure) -> Reply {
+pub fn refuse(failure: &Failure) -> Reply {
     let mut words = failure.to_string();
     if let Some(hint) = failure.hint() {
         words.push('\n');

@@ -184,6 +184,15 @@ impl Watchdog {
         Self { armed: Some(armed) }
     }
 
+    /// Pets it for the last time: the next PID 1 finds it armed. Errors: none is armed.
+    pub fn hand_over(&mut self, now: Instant) -> Result<WatchdogInfo, Failure> {
+        if let Some(armed) = &mut self.armed {
+            armed.feeding.petted = now;
+            let _ = armed.pet();
+        }
+        self.status(now)
+    }
+
     /// The open device with its path and timeout, for [`Watchdog::resume`].
     pub fn parts(&self) -> Option<(BorrowedFd<'_>, &OsStr, Duration)> {
         let armed = self.armed.as_ref()?;

@@ -222,6 +222,16 @@ pub fn chdir<P: ?Sized + NixPath>(path: &P) -> Result<(), Errno> {
     seam("chdir", || nix::unistd::chdir(path))
 }
 
+/// fchdir(2).
+pub fn fchdir(fd: impl AsFd) -> Result<(), Errno> {
+    seam("chdir", || nix::unistd::fchdir(fd))
+}
+
+/// chroot(2).
+pub fn chroot<P: ?Sized + NixPath>(path: &P) -> Result<(), Errno> {
+    seam("chroot", || nix::unistd::chroot(path))
+}
+
 /// kill(2).
 pub fn kill(pid: Pid, signal: impl Into<Option<Signal>>) -> Result<(), Errno> {
     seam("kill", || nix::sys::signal::kill(pid, signal))

@@ -7,6 +7,8 @@ use nix::sys::reboot::{RebootMode, reboot, set_cad_enabled};
 use nix::sys::signal::kill;
 use nix::unistd::{Pid, getpid};
 
+use super::child;
+
 /// The proof that this process is (or was forked by) the first of its PID namespace.
 #[derive(Debug, Clone, Copy)]
 pub struct Authority {
@@ -25,10 +27,11 @@ pub enum End {
 }
 
 /// Whether this process is the first of a machine, not of a container or a namespace. The kernel's own
-/// thread 2 (kthreadd) is visible from the initial PID namespace alone; this needs no `/proc`. Only
-/// meaningful before the first fork: a namespace's second process gets that number.
+/// thread 2 (kthreadd) is visible from the initial PID namespace alone; this needs no `/proc`. In a
+/// namespace that number is our first child's, which a program that has taken over may still have.
 pub fn is_machine() -> bool {
-    getpid().as_raw() == 1 && kill(Pid::from_raw(2), None).is_ok()
+    let second = Pid::from_raw(2);
+    getpid().as_raw() == 1 && kill(second, None).is_ok() && !child::is_child(second)
 }
 
 impl Authority {

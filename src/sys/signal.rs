@@ -128,9 +128,16 @@ fn set(signal: Signal, handler: SigHandler) -> Result<(), Errno> {
 
 /// What every child needs before exec: all dispositions default, nothing blocked.
 pub fn reset_for_child() {
-    for signal in Signal::iterator() {
-        // SIGKILL and SIGSTOP refuse; that is what they are for.
-        let _ = default(signal);
+    // By the system call: the C library keeps two real-time signals to itself, but not from a parent
+    // that ignores them. A kernel_sigaction of zeroes is SIG_DFL on every architecture.
+    let default = [0_u64; 8];
+    for signal in 1..=64 {
+        // SAFETY: the structure is larger than any architecture's and outlives the call. SIGKILL and
+        // SIGSTOP refuse; that is what they are for.
+        unsafe {
+            let nothing = std::ptr::null_mut::<u64>();
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), nothing, 8);
+        }
     }
     for number in libc::SIGRTMIN()..=libc::SIGRTMAX() {
         // SAFETY: SIG_DFL runs no code of ours.

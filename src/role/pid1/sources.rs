@@ -12,6 +12,7 @@ use nix::poll::{PollFd, PollFlags};
 
 use super::Init;
 use super::container::Container;
+use super::handover::HandingOver;
 use crate::supervise::server::{ClientId, Interest};
 use crate::supervise::table::ServiceId;
 use crate::sys::call::ppoll;
@@ -38,6 +39,7 @@ pub(super) enum Source {
     Client(ClientId, Interest),
     Executed(ServiceId),
     Ready(ServiceId),
+    Checked,
     Log(ServiceId),
 }
 
@@ -149,6 +151,9 @@ impl Init {
                 all.push((Source::Ready(service.id), pipe.as_fd(), input));
             }
         }
+        if let Some(pipe) = self.hand_over.as_ref().and_then(HandingOver::pipe) {
+            all.push((Source::Checked, pipe, input));
+        }
         for (id, log) in self.supervisor.logs() {
             all.push((Source::Log(id), log.source(), input));
         }
@@ -172,6 +177,7 @@ impl Init {
             self.shutdown.deadline(),
             self.container.as_ref().and_then(Container::deadline),
             self.supervisor.watchdog.deadline(),
+            self.hand_over.as_ref().map(HandingOver::deadline),
         ];
         deadlines.into_iter().flatten().min().unwrap_or(now)
     }

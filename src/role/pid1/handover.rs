@@ -1,0 +1,347 @@
+//! How PID 1 hands over to another program: the check in a child, what is to end, the change of the root,
+//! exec(2). Invariant: whenever any of it fails, this program goes on as PID 1, says why, and has a shell
+//! on the console.
+
+use std::ffi::{CString, OsStr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::stat::Mode;
+use nix::unistd::Pid;
+
+use super::Init;
+use crate::failure::{Doing, Failure};
+use crate::supervise::handover::roots::{self, Switch};
+use crate::supervise::handover::{CHECK, Facts, Progress, Step, check};
+use crate::supervise::protocol::{HandOver, Reply};
+use crate::supervise::server::ClientId;
+use crate::supervise::shutdown::SERVICE_GRACE;
+use crate::supervise::supervisor::refuse;
+use crate::supervise::{spawn, voice};
+use crate::sys::call::{execve, kill, open, pipe2, read, sigprocmask, write};
+use crate::sys::power::Authority;
+use crate::sys::process::{self, Fork, exit_now, fork};
+use crate::sys::signal;
+use crate::time::Instant;
+
+/// The longest refusal in bytes that comes out of the check; a pipe takes it at once.
+const WORDS: usize = 1024;
+
+/// A hand-over under way.
+#[derive(Debug)]
+pub(super) struct HandingOver {
+    client: ClientId,
+    order: HandOver,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Checking {
+        pipe: OwnedFd,
+        child: Pid,
+        until: Instant,
+    },
+    Going(Progress),
+}
+
+impl HandingOver {
+    /// The pipe that tells what the check has found.
+    pub(super) fn pipe(&self) -> Option<BorrowedFd<'_>> {
+        match &self.stage {
+            Stage::Checking { pipe, .. } => Some(pipe.as_fd()),
+            Stage::Going(_) => None,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        match &self.stage {
+            Stage::Checking { until, .. } => *until,
+            Stage::Going(progress) => progress.deadline(),
+        }
+    }
+}
+
+impl Init {
+    /// Has a child look at what a client asks for.
+    pub(super) fn begin_hand_over(&mut self, client: ClientId, order: HandOver, now: Instant) {
+        let refusal = if self.container.is_some() {
+            Some("container mode hands over to nobody; its command can 'exec' what it likes")
+        } else if self.shutdown.power().is_some() {
+            Some("the machine is being shut down")
+        } else if self.hand_over.is_some() {
+            Some("another program is about to take over already")
+        } else {
+            None
+        };
+        let begun = match refusal {
+            Some(why) => Err(Failure::new(why)),
+            None => self.fork_check(&order, now),
+        };
+        match begun {
+            Ok(stage) => {
+                self.hand_over = Some(HandingOver {
+                    client,
+                    order,
+                    stage,
+                });
+            }
+            Err(failure) => self.server.reply(client, &refuse(&failure), now),
+        }
+    }
+
+    fn fork_check(&self, order: &HandOver, now: Instant) -> Result<Stage, Failure> {
+        let failed = |errno| Failure::errno("check what is to become PID 1", errno);
+        let (pipe, out) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(failed)?;
+        match fork().map_err(failed)? {
+            Fork::Parent(child) => Ok(Stage::Checking {
+                pipe,
+                child,
+                until: now + CHECK,
+            }),
+            Fork::Child => {
+                let machine = self.authority.is_some_and(Authority::over_machine);
+                let reply = match check::examine(order, machine) {
+                    Ok(()) => Reply::Done,
+                    Err(failure) => refuse(&failure),
+                };
+                let _ = write(&out, &reply.encode());
+                exit_now(0)
+            }
+        }
+    }
+
+    /// The check has something to say.
+    pub(super) fn hear_check(&mut self, now: Instant) {
+        let Some(HandingOver { client, stage, .. }) = &self.hand_over else {
+            return;
+        };
+        let (client, Stage::Checking { pipe, .. }) = (*client, stage) else {
+            return;
+        };
+        let mut message = [0; WORDS];
+        let said = match read(pipe, &mut message) {
+            Ok(length) => Reply::decode(&message[..length]).ok(),
+            Err(Errno::EAGAIN | Errno::EINTR) => return,
+            Err(_) => None,
+        };
+        let reply = said.unwrap_or_else(|| {
+            let text = "the check of what is to become PID 1 ended without a word";
+            refuse(&Failure::new(text))
+        });
+        self.server.reply(client, &reply, now);
+        match reply {
+            Reply::Done => self.end_what_ends(now),
+            _ => self.hand_over = None,
+        }
+    }
+
+    fn end_what_ends(&mut self, now: Instant) {
+        let Some(handing) = &mut self.hand_over else {
+            return;
+        };
+        let (progress, step) = Progress::begin(handing.order.keep_services, now);
+        handing.stage = Stage::Going(progress);
+        let order = &handing.order;
+        let program = order.program.to_string_lossy();
+        match &order.root {
+            None => self
+                .supervisor
+                .voice
+                .say(format_args!("handing over to {program}")),
+            Some(root) => {
+                let root = root.to_string_lossy();
+                let text = format_args!("switching the root to {root}, handing over to {program}");
+                self.supervisor.voice.say(text);
+            }
+        }
+        self.take_step(step, now);
+    }
+
+    /// Goes on with a hand-over, if there is one. The end of the machine takes precedence.
+    pub(super) fn go_over(&mut self, now: Instant) {
+        if self.shutdown.power().is_some() {
+            self.hand_over = None;
+        }
+        let facts = Facts {
+            services: !self.supervisor.table.is_quiet(),
+            boot: self.supervisor.boot_is_there(),
+            others: !self.childless,
+        };
+        while let Some(handing) = &mut self.hand_over {
+            let step = match &mut handing.stage {
+                Stage::Going(progress) => progress.step(facts, now),
+                Stage::Checking { until, .. } if *until > now => None,
+                Stage::Checking { child, .. } => {
+                    let (client, child) = (handing.client, *child);
+                    self.give_up_check(client, child, now);
+                    None
+                }
+            };
+            match step {
+                Some(step) => self.take_step(step, now),
+                None => return,
+            }
+        }
+    }
+
+    fn give_up_check(&mut self, client: ClientId, child: Pid, now: Instant) {
+        self.hand_over = None;
+        let _ = kill(child, Signal::SIGKILL);
+        let text = "the check of what is to become PID 1 does not end: is its file system there?";
+        self.server.reply(client, &refuse(&Failure::new(text)), now);
+    }
+
+    fn take_step(&mut self, step: Step, now: Instant) {
+        let everyone = Pid::from_raw(-1);
+        match step {
+            Step::StopServices => self.supervisor.stop_services(SERVICE_GRACE, now),
+            Step::StopBoot => self.supervisor.stop_boot(SERVICE_GRACE, now),
+            Step::TerminateAll => {
+                let _ = kill(everyone, Signal::SIGTERM);
+                let _ = kill(everyone, Signal::SIGCONT);
+                self.supervisor.stop_boot(SERVICE_GRACE, now);
+            }
+            Step::KillAll => {
+                let _ = kill(everyone, Signal::SIGKILL);
+            }
+            Step::Execute => {
+                if let Some(handing) = self.hand_over.take() {
+                    let failure = self.execute(&handing.order, now);
+                    self.server.reply(handing.client, &refuse(&failure), now);
+                    let text = format_args!("{failure}; this initsh goes on as PID 1");
+                    self.supervisor.voice.say(text);
+                    self.supervisor.go_on(now);
+                    self.look_after_socket(now);
+                }
+            }
+        }
+    }
+
+    /// Returns only on failure, with everything as it was.
+    fn execute(&mut self, order: &HandOver, now: Instant) -> Failure {
+        let what = || format!("execute {}", order.program.to_string_lossy());
+        let Ok(program) = CString::new(order.program.as_bytes()) else {
+            return Failure::errno(what(), Errno::EINVAL);
+        };
+        let words = |word: &OsStr| CString::new(word.as_bytes()).unwrap_or_default();
+        let argv: Vec<_> = order.argv.iter().map(|word| words(word)).collect();
+        let env: Vec<_> = order
+            .env
+            .iter()
+            .map(|(n, v)| spawn::variable((n, v)))
+            .collect();
+        let (switch, eraser) = match switch(order) {
+            Ok(made) => made,
+            Err(failure) => return failure,
+        };
+        self.hand_over_watchdog(now);
+        self.server.listener.remove();
+        if self.authority.is_some_and(Authority::over_machine) {
+            stand_on_console();
+        }
+        process::cloexec_from(3);
+        signal::reset_for_child();
+        let errno = match execve(&program, &argv, &env) {
+            Err(errno) => errno,
+            Ok(never) => match never {},
+        };
+        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None);
+        if let Some(eraser) = eraser {
+            eraser.dismiss();
+        }
+        if let Some(switch) = switch {
+            switch.undo();
+        }
+        Failure::errno(what(), errno)
+    }
+
+    fn hand_over_watchdog(&mut self, now: Instant) {
+        let Ok(info) = self.supervisor.watchdog.hand_over(now) else {
+            return;
+        };
+        let (path, left) = (info.device.to_string_lossy(), info.timeout.as_secs());
+        let text = format_args!("{path} stays armed: the new PID 1 has {left} s to pet it");
+        self.supervisor.voice.say(text);
+    }
+}
+
+/// Changes the root, where another one is asked for; the child that empties the old one once the new
+/// program runs.
+fn switch(order: &HandOver) -> Result<(Option<Switch>, Option<Eraser>), Failure> {
+    let Some(root) = &order.root else {
+        return Ok((None, None));
+    };
+    let eraser = match order.keep_root || order.keep_services {
+        true => None,
+        false => Some(Eraser::fork().doing(|| "empty the old root")?),
+    };
+    match (Switch::make(root, order.keep_services), eraser) {
+        (Ok(switch), eraser) => Ok((Some(switch), eraser)),
+        (Err(failure), Some(eraser)) => {
+            eraser.dismiss();
+            Err(failure)
+        }
+        (Err(failure), None) => Err(failure),
+    }
+}
+
+/// Standard input, output and error of the new PID 1, as the kernel gives them to the first one.
+fn stand_on_console() {
+    if let Ok(console) = voice::console(OFlag::O_RDWR) {
+        let _ = spawn::blocking(&console);
+        for number in 0..3 {
+            let _ = process::dup_onto(console.as_raw_fd(), number);
+        }
+    }
+}
+
+/// The child that empties the old root once the new program runs: its end of the pipe closes then.
+struct Eraser(OwnedFd);
+
+impl Eraser {
+    fn fork() -> Result<Self, Errno> {
+        let (wait, go) = pipe2(OFlag::O_CLOEXEC)?;
+        match fork()? {
+            Fork::Parent(_) => Ok(Self(go)),
+            Fork::Child => {
+                drop(go);
+                signal::reset_for_child();
+                let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+                let done = open(c"/", flags, Mode::empty()).and_then(|root| {
+                    // Nothing else of PID 1's: its watchdog is the new one's.
+                    let (root, wait) = (dup_above(&root, 10)?, dup_above(&wait, 10)?);
+                    process::dup_onto(root.as_raw_fd(), 3)?;
+                    process::dup_onto(wait.as_raw_fd(), 4)
+                });
+                if done.is_ok() {
+                    process::close_from(5);
+                    empty_when_told();
+                }
+                exit_now(0)
+            }
+        }
+    }
+
+    /// There is no new program: nothing is deleted.
+    fn dismiss(self) {
+        let _ = write(&self.0, b"x");
+    }
+}
+
+/// 3 is the old root, 4 the pipe: a word on it means that nothing is to be done.
+fn empty_when_told() {
+    let (Some(root), Some(wait)) = (process::borrow_number(3), process::borrow_number(4)) else {
+        return;
+    };
+    if read(wait, &mut [0]) == Ok(0) {
+        roots::empty(root);
+    }
+}
+
+fn dup_above(file: &OwnedFd, least: i32) -> Result<OwnedFd, Errno> {
+    process::dup_above(file.as_raw_fd(), least)
+}
