@@ -160,6 +160,7 @@ impl Init {
             self.note_command();
             let ready = self.wait(begun);
             let now = Instant::now();
+            self.server.begin_turn();
             self.hear_logs(&ready, now);
             for source in ready {
                 self.serve(source, now);

@@ -3,6 +3,7 @@
 //! bounded; a client that breaks a rule is closed and nobody else notices.
 
 mod kept;
+mod places;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -12,7 +13,9 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
+use self::places::Place;
 use super::listener::Listener;
+use super::machine::is_shortage;
 use super::protocol::{MAX_MESSAGE, Reply, Request, VERSION};
 use super::waits::Waiting;
 use crate::sys::call::open;
@@ -20,11 +23,17 @@ use crate::sys::child::Exit;
 use crate::sys::seqpacket::{self, Handed};
 use crate::time::Instant;
 
-/// How many clients may be connected. One more closes the one that has been silent for longest.
-pub const CLIENTS: usize = 64;
+/// How many clients may be connected; for one more, see [`places`].
+pub const CLIENTS: usize = 256;
 
 /// How many connections are taken in one turn, so that a flood of them does not keep others waiting.
-const A_TURN: usize = 16;
+const A_TURN: usize = 64;
+
+/// How many requests of one process are heard in one turn, however many connections it has.
+const HEARD: usize = 4;
+
+/// How much there may be of replies that nobody takes, in bytes.
+const UNSENT: usize = 512 * 1024;
 
 /// How long a reply may lie there before its client is given up.
 const SLOW: Duration = Duration::from_secs(5);
@@ -35,6 +44,7 @@ pub type ClientId = u32;
 #[derive(Debug)]
 struct Peer {
     id: ClientId,
+    pid: i32,
     socket: OwnedFd,
     heard: Instant,
     waiting: Option<Waiting>,
@@ -68,6 +78,8 @@ pub struct Server {
     /// The last number that was given.
     pub next: ClientId,
     owner: u32,
+    spoke: Vec<i32>,
+    turned_away: bool,
 }
 
 impl Server {
@@ -82,6 +94,8 @@ impl Server {
             spare: spare(),
             next: 0,
             owner,
+            spoke: Vec::new(),
+            turned_away: false,
         }
     }
 
@@ -114,20 +128,28 @@ impl Server {
                 return;
             };
             match seqpacket::accept(listener) {
-                Ok(socket) => {
-                    let user = seqpacket::peer_uid(socket.as_fd());
-                    if user.is_ok_and(|user| user == 0 || user == self.owner) {
-                        self.add(socket, now);
-                    }
+                Ok(socket) => self.add(socket, now),
+                Err(Errno::EMFILE | Errno::ENFILE) => {
+                    self.accept_last(now);
+                    return;
                 }
-                // Without a descriptor to spare the connection would stay there and wake us for ever.
-                Err(Errno::EMFILE | Errno::ENFILE) if self.spare.is_some() => {
-                    self.spare = None;
-                    let _ = self.listener.socket().map(seqpacket::accept);
-                    self.spare = spare();
-                }
+                Err(Errno::ECONNABORTED) => {}
                 Err(_) => return,
             }
+        }
+    }
+
+    /// Takes a connection with the descriptor that was kept for it: it would else stay in the queue and
+    /// wake us for ever. Somebody has to go for the next one.
+    fn accept_last(&mut self, now: Instant) {
+        self.spare = None;
+        if let Some(Ok(socket)) = self.listener.socket().map(seqpacket::accept) {
+            self.add(socket, now);
+        }
+        self.spare = self.spare.take().or_else(spare);
+        if self.spare.is_none() {
+            self.make_room();
+            self.spare = spare();
         }
     }
 
@@ -141,7 +163,7 @@ impl Server {
                 Ok(Handed::Descriptor(VERSION, socket)) => self.add(socket, now),
                 Ok(Handed::Descriptor(..) | Handed::Nothing) => {}
                 Ok(Handed::Closed) => self.doorbell = None,
-                Err(Errno::EAGAIN | Errno::EINTR) => return,
+                Err(errno) if is_shortage(errno) => return,
                 Err(_) => self.doorbell = None,
             }
         }
@@ -151,18 +173,18 @@ impl Server {
         if self.spare.is_none() {
             self.spare = spare();
         }
-        if self.peers.len() >= CLIENTS {
-            let idle = |peer: &&Peer| peer.waiting.as_ref().is_none_or(Waiting::is_idle);
-            let silent = self.peers.iter().filter(idle);
-            // Nobody to send away: the new one has to go.
-            let Some(longest) = silent.min_by_key(|peer| peer.heard).map(|peer| peer.id) else {
-                return;
-            };
-            self.close(longest);
+        let pid = match seqpacket::peer(socket.as_fd()) {
+            Ok((user, pid)) if user == 0 || user == self.owner => pid,
+            _ => return,
+        };
+        if self.peers.len() >= CLIENTS && !self.make_room() {
+            self.turned_away = true;
+            return;
         }
         self.next = self.next.wrapping_add(1);
         self.peers.push(Peer {
             id: self.next,
+            pid,
             socket,
             heard: now,
             waiting: None,
@@ -171,17 +193,54 @@ impl Server {
         });
     }
 
+    /// Closes whoever has to go for another one; whether there is anybody.
+    fn make_room(&mut self) -> bool {
+        let place = |peer: &Peer| {
+            let waits = peer.waiting.as_ref().is_some_and(|wait| !wait.is_idle());
+            Place {
+                pid: peer.pid,
+                busy: waits || peer.unsent.is_some(),
+                heard: peer.heard,
+            }
+        };
+        let all: Vec<_> = self.peers.iter().map(place).collect();
+        let found = places::victim(&all);
+        let found = found.and_then(|at| self.peers.get(at)).map(|peer| peer.id);
+        found.into_iter().for_each(|id| self.close(id));
+        found.is_some()
+    }
+
+    /// Whether somebody was sent away since the last call, because every place is taken by those who wait.
+    pub fn take_turned_away(&mut self) -> bool {
+        std::mem::take(&mut self.turned_away)
+    }
+
+    /// A turn of the loop begins: every process may be heard again.
+    pub fn begin_turn(&mut self) {
+        self.spoke.clear();
+    }
+
+    /// Whether a process has had its share of this turn.
+    fn has_had_its_turn(&self, pid: i32) -> bool {
+        self.spoke.iter().filter(|&&other| other == pid).count() >= HEARD
+    }
+
     /// Reads a client's request, if it has made one. A client that sends anything else is closed.
     pub fn read(&mut self, id: ClientId, now: Instant) -> Option<Request> {
-        let peer = self.peers.iter_mut().find(|peer| peer.id == id)?;
-        if peer.waiting.is_some() || peer.unsent.is_some() {
+        let peer = self.peers.iter().find(|peer| peer.id == id)?;
+        let owed = peer.waiting.is_some() || peer.unsent.is_some();
+        if owed || self.has_had_its_turn(peer.pid) {
             return None;
         }
+        let peer = self.peers.iter_mut().find(|peer| peer.id == id)?;
         peer.heard = now;
         let message = match seqpacket::receive_message(peer.socket.as_fd(), MAX_MESSAGE) {
-            Err(Errno::EAGAIN | Errno::EINTR) => return None,
+            // It stays there for the next turn.
+            Err(errno) if is_shortage(errno) => return None,
             other => other.ok().flatten(),
         };
+        // Processes that are not known have no share.
+        self.spoke.extend(Some(peer.pid).filter(|&pid| pid > 0));
         let request = message.and_then(|message| Request::decode(&message).ok());
         if request.is_none() {
             self.close(id);
@@ -209,8 +268,18 @@ impl Server {
         };
         match seqpacket::send_message(peer.socket.as_fd(), message) {
             Ok(()) => peer.unsent = None,
-            Err(Errno::EAGAIN | Errno::EINTR | Errno::ENOBUFS | Errno::ENOMEM) => {}
+            Err(errno) if is_shortage(errno) => self.bound_unsent(),
             Err(_) => self.close(id),
+        }
+    }
+
+    /// Closes whoever has not taken its reply for longest where there is too much of them.
+    fn bound_unsent(&mut self) {
+        let unsent = |peer: &Peer| Some((peer.unsent.as_ref()?.1, peer.id));
+        let sizes = self.peers.iter().filter_map(|peer| peer.unsent.as_ref());
+        if sizes.map(|(message, _)| message.len()).sum::<usize>() > UNSENT {
+            let oldest = self.peers.iter().filter_map(unsent).min();
+            oldest.into_iter().for_each(|(_, id)| self.close(id));
         }
     }
 

@@ -17,6 +17,9 @@ use nix::sys::time::TimeVal;
 
 use super::call::seam;
 
+/// How many connections may wait to be accepted. The kernel cuts it (`net.core.somaxconn`).
+const BACKLOG: i32 = 1024;
+
 fn new(more: SockFlag) -> Result<OwnedFd, Errno> {
     let flags = SockFlag::SOCK_CLOEXEC | more;
     let unix = AddressFamily::Unix;
@@ -50,7 +53,7 @@ pub fn listen_at(path: &Path) -> Result<OwnedFd, Errno> {
     let bound = seam("bind", || bind(socket.as_raw_fd(), &address));
     umask(before);
     bound?;
-    let backlog = Backlog::new(64)?;
+    let backlog = Backlog::new(BACKLOG)?;
     seam("listen", || listen(&socket, backlog))?;
     Ok(socket)
 }
@@ -72,9 +75,13 @@ pub fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// The user id of the process at the other end (`SO_PEERCRED`).
-pub fn peer_uid(socket: BorrowedFd<'_>) -> Result<u32, Errno> {
-    getsockopt(&socket, sockopt::PeerCredentials).map(|peer| peer.uid())
+/// The user id and the process id of whoever made the connection (`SO_PEERCRED`); the process is 0 where
+/// it is not in this PID namespace.
+pub fn peer(socket: BorrowedFd<'_>) -> Result<(u32, i32), Errno> {
+    let peer = seam("getsockopt", || {
+        getsockopt(&socket, sockopt::PeerCredentials)
+    })?;
+    Ok((peer.uid(), peer.pid()))
 }
 
 /// Sends one message. Errors: EAGAIN (the peer does not read), EPIPE, EMSGSIZE.

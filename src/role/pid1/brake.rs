@@ -22,6 +22,9 @@ const FRUITLESS: u32 = 4;
 /// After so long without it, a trouble is news again.
 const QUIET: Duration = Duration::from_secs(60);
 
+/// What is said where nobody can be sent away.
+const FULL: &str = "control socket: every place is taken by a client that waits";
+
 #[derive(Debug, Default)]
 pub(super) struct Brake {
     done: u32,
@@ -70,6 +73,10 @@ impl Init {
             if self.brake.is_news((call, errno), now) {
                 self.complain(call, errno);
             }
+        }
+        if self.server.take_turned_away() && self.brake.is_news((FULL, Errno::EUSERS), now) {
+            let text = format_args!("{FULL}; another one was sent away");
+            self.supervisor.voice.say(text);
         }
         let rest = self.brake.turn(now.since(begun), call::done(), trouble);
         if !rest.is_zero() {

@@ -7,6 +7,7 @@ use crate::supervise::wire::{Malformed, wire_struct};
 
 wire_struct!(Peer {
     id,
+    pid,
     socket,
     heard,
     waiting,

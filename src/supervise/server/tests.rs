@@ -185,6 +185,7 @@ fn processes_that_share_the_doorbell_get_their_own_replies() {
         let deadline = Instant::now() + Duration::from_secs(10);
         while clients.iter().any(|client| !client.is_finished()) && Instant::now() < deadline {
             let now = Instant::now();
+            fixture.server.begin_turn();
             fixture.server.answer_the_door(now);
             let ids: Vec<_> = fixture.server.interests().map(|(id, ..)| id).collect();
             for id in ids {
@@ -199,4 +200,22 @@ fn processes_that_share_the_doorbell_get_their_own_replies() {
     drop(theirs);
     fixture.server.answer_the_door(Instant::now());
     assert!(fixture.server.doorbell().is_none());
+}
+
+#[test]
+fn a_process_with_many_connections_is_heard_a_few_times_a_turn() {
+    let mut fixture = Fixture::new("share");
+    let sockets: Vec<_> = (0..9).map(|_| fixture.connect()).collect();
+    for socket in &sockets {
+        seqpacket::send_message(socket.as_fd(), &Request::Exits.encode()).unwrap();
+    }
+    let mut turns = Vec::new();
+    for _ in 0..4 {
+        fixture.server.begin_turn();
+        let ids: Vec<_> = fixture.server.interests().map(|(id, ..)| id).collect();
+        let mut read = |id: &ClientId| fixture.server.read(*id, Instant::now()).is_some();
+        turns.push(ids.iter().filter(|id| read(id)).count());
+    }
+    // It is the test that has them all; each request is heard once.
+    assert_eq!(turns, [4, 4, 1, 0]);
 }
