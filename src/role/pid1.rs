@@ -229,6 +229,7 @@ impl Init {
             Source::Executed(id) => self.supervisor.hear_executed(id, now),
             Source::Checked => self.hear_check(now),
             Source::Ready(id) => self.supervisor.hear_ready(id, now),
+            Source::Notify(id) => self.supervisor.hear_notify(id, now),
             // All together: see `hear_logs`.
             Source::Log(_) => {}
         }

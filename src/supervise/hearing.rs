@@ -1,6 +1,8 @@
 //! What PID 1 hears from services while they run: their logs. Invariant: in each turn a bounded number of
 //! bytes from each service, and from all together, whatever they write.
 
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -8,6 +10,7 @@ use nix::errno::Errno;
 use super::log::Log;
 use super::machine::is_shortage;
 use super::protocol::Reply;
+use super::readiness::Probe;
 use super::spawn::Given;
 use super::spec::ServiceSpec;
 use super::supervisor::{Answer, Supervisor, cut, refuse};
@@ -28,7 +31,8 @@ const ALL_PIECES: usize = 256;
 
 impl Service {
     /// Makes what its next process is going to be given. Errors: EMFILE, ENOMEM: try again later.
-    pub fn prepare(&mut self) -> Result<(), Errno> {
+    pub fn prepare(&mut self, now: Instant) -> Result<(), Errno> {
+        self.prepare_watch(now)?;
         let Some(spec) = &self.spec else {
             return Ok(());
         };
@@ -43,12 +47,18 @@ impl Service {
     }
 
     /// What its next process is given besides its description.
-    pub fn given(&self, spec: &ServiceSpec) -> Given<'_> {
+    /// `notify`: the address of its socket.
+    pub fn given<'a>(&'a self, spec: &ServiceSpec, notify: Option<&'a OsStr>) -> Given<'a> {
         let setup = &spec.setup;
         let log = self.log.as_ref();
+        let before = match &self.probe {
+            Some(Probe::PidFile(before, _)) => before.write.as_ref().map(AsFd::as_fd),
+            _ => None,
+        };
         Given {
             log: log.map(|log| log.output(setup.user, setup.group)),
-            notify: None,
+            notify,
+            before,
             kept: &self.kept,
             last: self.machine.last_exit(),
         }

@@ -17,6 +17,7 @@ use nix::fcntl::{FcntlArg, OFlag};
 
 pub use self::command::Command;
 use super::program::SHELL;
+use super::readiness::pidfile;
 use super::setup::Step;
 use super::spec::{NOTIFY_SOCKET, Program, READY_FD, Ready, ServiceSpec};
 use super::voice;
@@ -44,6 +45,8 @@ pub struct Given<'a> {
     pub kept: &'a [(i32, OwnedFd)],
     /// How its last process ended, if it had one.
     pub last: Option<Exit>,
+    /// Where its pid file is told as it was before; see [`pidfile`].
+    pub before: Option<BorrowedFd<'a>>,
 }
 
 /// How the boot role is started.
@@ -108,6 +111,7 @@ impl Launcher {
                 };
                 let ready = pipes.ready.as_ref().map(|(_, write)| write.as_fd());
                 apply::open_all(spec, &given, self.machine)
+                    .map(|()| pidfile::tell_before(spec, given.before))
                     .and_then(|()| handed::hand_over(given.kept, ready, &mut ours))
                     .and_then(|()| apply::restrict(spec))
                     .unwrap_or_else(|(step, errno)| give_up(&ours.executed, Some(step), errno));

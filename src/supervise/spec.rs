@@ -75,6 +75,13 @@ impl ServiceSpec {
     }
 }
 
+impl ServiceSpec {
+    /// Whether its first process ends and another one goes on.
+    pub fn forks(&self) -> bool {
+        matches!(self.ready, Ready::PidFile(_))
+    }
+}
+
 /// The pauses of a service that says nothing else.
 pub const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(60));
 
@@ -125,6 +132,10 @@ pub const READY_FD: &str = "INITSH_READY_FD";
 
 /// The environment variable that names the socket of sd_notify(3).
 pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+
+/// The environment variable that says how often a service is going to say that it is alive, in
+/// microseconds (sd_watchdog_enabled(3)).
+pub const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
 
 wire_struct!(ServiceSpec {
     name,

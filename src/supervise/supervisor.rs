@@ -22,7 +22,7 @@ use super::watchdog::Watchdog;
 use crate::failure::Failure;
 use crate::sys::call::{kill, read_file};
 use crate::sys::child::{self, Exit};
-use crate::sys::fault;
+use crate::sys::{fault, notify};
 use crate::time::Instant;
 
 /// How long the answer to `spawn` waits for the exec.
@@ -51,6 +51,8 @@ pub struct Supervisor {
     /// When logs are looked at again.
     pub(super) logs_rest: Option<Instant>,
     groups: Groups,
+    /// Processes that only work for PID 1.
+    pub(super) helpers: Vec<i32>,
 }
 
 /// What a request leads to.
@@ -84,6 +86,7 @@ impl Supervisor {
             ending: false,
             logs_rest: None,
             groups: Groups::default(),
+            helpers: Vec::new(),
         }
     }
 
@@ -119,7 +122,7 @@ impl Supervisor {
                     } => next = Some(Event::Go),
                     _ => {}
                 },
-                Some(Action::Fork) => next = Some(self.fork(id)),
+                Some(Action::Fork) => next = Some(self.fork(id, now)),
                 Some(Action::Terminate(pid)) => {
                     signal_group(pid, Signal::SIGTERM);
                     signal_group(pid, Signal::SIGCONT);
@@ -134,16 +137,23 @@ impl Supervisor {
         }
     }
 
-    fn fork(&mut self, id: ServiceId) -> Event {
+    fn fork(&mut self, id: ServiceId, now: Instant) -> Event {
         let Some(service) = self.table.get_mut(id) else {
             return Event::ForkFailed(Errno::ESRCH);
         };
-        if let Err(errno) = service.prepare() {
+        if let Err(errno) = service.prepare(now) {
             return Event::ForkFailed(errno);
         }
         service.spec.iter().for_each(|spec| self.groups.enter(spec));
         let started = match (&service.spec, &self.boot.command) {
-            (Some(spec), _) => self.launcher.service(spec, service.given(spec)),
+            (Some(spec), _) => {
+                let address = service
+                    .notify
+                    .as_ref()
+                    .map(|file| notify::address(file.as_fd()));
+                self.launcher
+                    .service(spec, service.given(spec, address.as_deref()))
+            }
             (None, Some(command)) => self.launcher.command(command),
             (None, None) => {
                 let started = self.launcher.boot(&self.boot, self.boot_has_run);
@@ -206,6 +216,7 @@ impl Supervisor {
     pub fn tick(&mut self, now: Instant) {
         self.tick_logs(now);
         self.groups.sweep(now);
+        self.tick_readiness(now);
         for id in self.table.due(now) {
             self.event(id, Event::Tick, now);
         }
@@ -235,6 +246,9 @@ impl Supervisor {
         let Some(service) = self.table.get_mut(id) else {
             return;
         };
+        if let Some(Ready::PidFile(_)) = service.spec.as_ref().map(|spec| &spec.ready) {
+            return self.hear_pidfile(id, now);
+        }
         let Some(ready) = service
             .ready
             .as_ref()
@@ -251,6 +265,10 @@ impl Supervisor {
     /// A child has ended and is about to be reaped. `named`: whether there is time to look up the name
     /// of an orphan.
     pub fn ended(&mut self, pid: i32, exit: Exit, named: bool, now: Instant) {
+        if let Some(at) = self.helpers.iter().position(|helper| *helper == pid) {
+            self.helpers.swap_remove(at);
+            return;
+        }
         let service = self.table.of_pid(pid);
         let name = match service {
             Some(service) => service.name().to_owned(),
@@ -261,16 +279,19 @@ impl Supervisor {
         if let Some(id) = service.map(|service| service.id) {
             self.hear_executed(id, now);
             self.hear_ready(id, now);
+            self.hear_notify(id, now);
             self.hear_last(id);
             if let Some(service) = self.table.get_mut(id) {
                 service.executed = None;
-                service.ready = None;
+                // Whoever takes over from a daemon's first process is still looked for.
+                let forks = service.spec.as_ref().is_some_and(ServiceSpec::forks);
+                service.ready = service.ready.take().filter(|_| forks);
                 // Before it may be started again. A daemon that forked lives on in the group.
-                let spec = service.spec.as_ref();
-                let alone = spec.filter(|spec| !matches!(spec.ready, Ready::PidFile(_)));
+                let alone = service.spec.as_ref().filter(|spec| !spec.forks());
                 alone.into_iter().for_each(groups::kill);
             }
             self.event(id, Event::Exited(exit), now);
+            self.forget_pidfile(id);
             if let Some(service) = self.table.get_mut(id)
                 && service.machine.pid().is_none()
                 && let Some(spec) = &service.spec
@@ -462,7 +483,7 @@ fn orphan(pid: i32) -> String {
 }
 
 /// Signals a process group; the process alone where it has not made itself a group's leader yet.
-fn signal_group(pid: i32, signal: Signal) {
+pub(super) fn signal_group(pid: i32, signal: Signal) {
     if kill(Pid::from_raw(-pid), signal) == Err(Errno::ESRCH) {
         // Only ever a child that is not reaped yet: the number is still its own.
         let _ = kill(Pid::from_raw(pid), signal);

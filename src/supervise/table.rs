@@ -11,6 +11,7 @@ use super::exits::Exits;
 use super::log::Log;
 use super::machine::{Machine, Policy, Reason, State};
 use super::protocol::ServiceInfo;
+use super::readiness::{Beat, Probe};
 use super::spec::{BOOT, ServiceSpec};
 use crate::failure::Failure;
 use crate::time::Instant;
@@ -38,8 +39,14 @@ pub struct Service {
     pub log: Option<Log>,
     /// The socket on which its processes say how they are.
     pub notify: Option<OwnedFd>,
+    /// What PID 1 does to find out whether it is ready.
+    pub probe: Option<Probe>,
+    /// The sign of life that it owes.
+    pub beat: Option<Beat>,
     /// What they said last (`STATUS=`).
     pub said: Option<Box<str>>,
+    /// A process that is none of its own and said that it is ready.
+    pub stranger: Option<i32>,
     /// Descriptors that came with the request (`--keep-fds`), and the numbers that each of its
     /// processes gets them under.
     pub kept: Vec<(i32, OwnedFd)>,
@@ -53,8 +60,22 @@ impl Service {
         self.spec.as_ref().map_or(BOOT, |spec| &spec.name)
     }
 
-    /// Why it is in its state, in words.
+    /// Why it is in its state, in words, with what it said itself while it is there.
     pub fn reason(&self) -> String {
+        let words = self.machine_reason();
+        match (self.machine.state(), &self.said, self.stranger) {
+            (State::Starting { .. }, None, Some(pid)) => {
+                format!("{words}: READY=1 came from process {pid}, which is none of its own")
+            }
+            (State::Running, Some(said), _) => said.to_string(),
+            (State::Starting { .. } | State::Stopping { .. }, Some(said), _) => {
+                format!("{words}: {said}")
+            }
+            _ => words,
+        }
+    }
+
+    fn machine_reason(&self) -> String {
         match (self.machine.reason(), &self.spec) {
             (Reason::CannotSetUp(step, errno), Some(spec)) => {
                 Failure::errno(step.words(spec), errno).to_string()
@@ -116,7 +137,10 @@ impl Table {
                 ready: None,
                 log: None,
                 notify: None,
+                probe: None,
+                beat: None,
                 said: None,
+                stranger: None,
                 kept: Vec::new(),
                 mark: Mark::default(),
             }],
@@ -190,7 +214,10 @@ impl Table {
             ready: None,
             log: log.filter(|_| logs),
             notify: None,
+            probe: None,
+            beat: None,
             said: None,
+            stranger: None,
             kept: Vec::new(),
             mark: Mark::default(),
         });
@@ -224,8 +251,9 @@ impl Table {
 
     /// When the next service is due for a tick.
     pub fn deadline(&self) -> Option<Instant> {
-        let deadlines = self.services.iter().filter_map(|s| s.machine.deadline());
-        deadlines.min()
+        let machines = self.services.iter().filter_map(|s| s.machine.deadline());
+        let watches = self.services.iter().filter_map(Service::watch_deadline);
+        machines.chain(watches).min()
     }
 
     /// Whose tick is due.

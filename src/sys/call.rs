@@ -293,7 +293,7 @@ pub fn umount2<P: ?Sized + NixPath>(target: &P, flags: MntFlags) -> Result<(), E
 
 // These cannot fail for want of anything, or end in exec.
 pub use nix::sys::signal::sigprocmask;
-pub use nix::unistd::{execve, getuid, setsid, sync};
+pub use nix::unistd::{execve, getsid, getuid, setsid, sync};
 
 #[cfg(test)]
 mod tests;

@@ -41,12 +41,13 @@ pub(super) enum Source {
     Ready(ServiceId),
     Checked,
     Log(ServiceId),
+    Notify(ServiceId),
 }
 
 impl Source {
     /// Whether there may be thousands of its kind, and what they say may lie for a few milliseconds.
     fn is_patient(self) -> bool {
-        matches!(self, Self::Ready(_) | Self::Log(_))
+        matches!(self, Self::Ready(_) | Self::Log(_) | Self::Notify(_))
     }
 }
 
@@ -153,6 +154,9 @@ impl Init {
         }
         if let Some(pipe) = self.hand_over.as_ref().and_then(HandingOver::pipe) {
             all.push((Source::Checked, pipe, input));
+        }
+        for (id, socket) in self.supervisor.notifies() {
+            all.push((Source::Notify(id), socket.as_fd(), input));
         }
         for (id, log) in self.supervisor.logs() {
             all.push((Source::Log(id), log.source(), input));

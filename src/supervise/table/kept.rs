@@ -37,6 +37,10 @@ wire_struct!(Service {
     said,
     kept;
     spec = None,
+    // Made anew: see `Service::watch_again`.
+    probe = None,
+    beat = None,
+    stranger = None,
     mark = Mark::default(),
 });
 
