@@ -1,0 +1,301 @@
+//! When a service counts as ready: every way of saying it, kept, broken and abused.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use initsh::supervise::client::ServiceInfo;
+use initsh::supervise::spec::{Ready, Restart, ServiceSpec};
+use initsh::sys::child::Exit;
+use initsh::sys::notify;
+
+use super::support::{Init, shell, skipped};
+
+fn promising(name: &str, ready: Ready, text: &str) -> ServiceSpec {
+    ServiceSpec {
+        ready,
+        ..shell(name, Restart::Never, text)
+    }
+}
+
+/// Starts it and waits until it is ready, has ended, or the time is over.
+fn start(init: &Init, spec: &ServiceSpec, wait: u64) -> ServiceInfo {
+    init.client().spawn(spec).unwrap();
+    let wait = Duration::from_millis(wait);
+    init.client().wait_ready(&spec.name, wait).unwrap()
+}
+
+/// A shell function that sends a datagram as a process of the service, and stays until it is heard.
+const NOTIFY: &str = r#"
+notify() {
+    perl -MSocket -e '
+        socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die;
+        (my $a = $ENV{NOTIFY_SOCKET}) =~ s/^@/\0/;
+        send($s, join("\n", @ARGV), 0, pack("S a*", AF_UNIX, $a)) or die "$!";
+        select undef, undef, undef, 0.2;
+    ' "$@"
+}
+"#;
+
+fn notifying(name: &str, text: &str) -> ServiceSpec {
+    promising(name, Ready::Notify, &format!("{NOTIFY}\n{text}"))
+}
+
+#[test]
+fn ready_when_it_has_run_for_long_enough() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let after = Ready::After(Duration::from_millis(400));
+    let begun = Instant::now();
+    let web = start(
+        &init,
+        &promising("web", after.clone(), "exec sleep 1000"),
+        5000,
+    );
+    assert_eq!(web.state, "Running");
+    assert!(begun.elapsed() >= Duration::from_millis(400));
+    let brief = start(&init, &promising("brief", after, "exit 0"), 5000);
+    assert_eq!(brief.state, "Stopped");
+}
+
+#[test]
+fn ready_when_it_says_so() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let text = "notify 'STATUS=loading'; sleep 0.3; notify junk READY=1 'STATUS=serving on 80' READY=1; notify READY=1; exec sleep 1000";
+    let spec = notifying("web", text);
+    init.client().spawn(&spec).unwrap();
+    let loading = init.until("its status", || {
+        let web = init.service("web");
+        web.reason.ends_with("loading").then_some(web)
+    });
+    assert_eq!(loading.state, "Starting");
+    assert_eq!(loading.reason, "not ready yet: loading");
+    let ready = init.in_state("web", "Running");
+    assert_eq!(ready.reason, "serving on 80");
+    init.client().stop("web", Duration::from_secs(2)).unwrap();
+    assert_eq!(init.service("web").reason, "stopped on request");
+    // One that ends before it has said so, one that says so with its last breath.
+    let ended = start(&init, &notifying("ended", "exit 4"), 5000);
+    assert_eq!(
+        (ended.state.as_str(), ended.exit),
+        ("Failed", Some(Exit::Code(4)))
+    );
+    let silent = start(&init, &notifying("silent", "exec sleep 1000"), 300);
+    assert_eq!(
+        (silent.state.as_str(), silent.reason.as_str()),
+        ("Starting", "not ready yet")
+    );
+    // What a service inherits of somebody else's socket is not handed on.
+    let mut plain = shell("plain", Restart::Never, "[ -z \"$NOTIFY_SOCKET\" ]");
+    plain
+        .env
+        .push(("NOTIFY_SOCKET".into(), "/run/other".into()));
+    init.client().spawn(&plain).unwrap();
+    init.in_state("plain", "Stopped");
+}
+
+#[test]
+fn nobody_else_is_believed() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let path = init.directory().join("address");
+    let text = format!(
+        "printf %s \"$NOTIFY_SOCKET\" > {}; exec sleep 1000",
+        path.display()
+    );
+    init.client().spawn(&notifying("web", &text)).unwrap();
+    let address = init.until("its address", || {
+        std::fs::read_to_string(&path)
+            .ok()
+            .filter(|text| !text.is_empty())
+    });
+    assert!(address.starts_with('@'), "{address}");
+    // From outside of the namespace, where a sender has no number at all; from another service.
+    for message in [
+        &b"READY=1"[..],
+        b"",
+        &[0xff; 2000],
+        &[b'\n'; 2048],
+        b"STATUS=forged\n=\n\0=\0",
+    ] {
+        notify::send(address.as_ref(), message).unwrap();
+    }
+    let text = format!(
+        "NOTIFY_SOCKET={address}; export NOTIFY_SOCKET; {NOTIFY} notify READY=1 STATUS=forged"
+    );
+    let mut forger = shell("forger", Restart::Never, &text);
+    forger.name = "forger".into();
+    init.client().spawn(&forger).unwrap();
+    init.in_state("forger", "Stopped");
+    let web = init.service("web");
+    assert_eq!(web.state, "Starting");
+    assert!(
+        web.reason.contains("which is none of its own"),
+        "{}",
+        web.reason
+    );
+    assert!(!web.reason.contains("forged"), "{}", web.reason);
+    // A flood of it costs others nothing.
+    let flood = std::thread::spawn(move || {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(500) {
+            let _ = notify::send(address.as_ref(), b"READY=1");
+        }
+    });
+    let slowest = (0..20).map(|_| {
+        let begun = Instant::now();
+        init.client().services().unwrap();
+        begun.elapsed()
+    });
+    let slowest = slowest.max().unwrap();
+    flood.join().unwrap();
+    println!("slowest answer beside a flood of datagrams: {slowest:?}");
+    assert!(slowest < Duration::from_millis(200), "{slowest:?}");
+    assert_eq!(init.service("web").state, "Starting");
+}
+
+#[test]
+fn one_that_owes_a_sign_of_life_is_ended_without_it() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let text = "notify READY=1; for n in 1 2 3; do notify WATCHDOG=1; done; exec sleep 1000";
+    let mut spec = notifying("web", text);
+    spec.env.push(("WATCHDOG_USEC".into(), "700000".into()));
+    let begun = Instant::now();
+    assert_eq!(start(&init, &spec, 5000).state, "Running");
+    let dead = init.in_state("web", "Failed");
+    assert_eq!(dead.exit, Some(Exit::Signal(6)));
+    // Three signs of life put it off.
+    assert!(
+        begun.elapsed() > Duration::from_millis(1200),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(
+        init.log()
+            .contains("web: no WATCHDOG=1 within 700ms: SIGABRT")
+    );
+    // One that does not end by that is killed.
+    let mut deaf = notifying(
+        "deaf",
+        "trap '' ABRT; notify READY=1; while :; do sleep 1; done",
+    );
+    deaf.env.push(("WATCHDOG_USEC".into(), "300000".into()));
+    deaf.stop_timeout = Duration::from_millis(300);
+    assert_eq!(start(&init, &deaf, 5000).state, "Running");
+    assert_eq!(init.in_state("deaf", "Failed").exit, Some(Exit::Signal(9)));
+}
+
+#[test]
+fn ready_when_its_port_is_served() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    for host in ["127.0.0.1", "::1"] {
+        let free = TcpListener::bind((host, 0)).unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let name = if host == "::1" { "six" } else { "four" };
+        let text = format!(
+            "sleep 0.3; exec perl -MIO::Socket::IP -e 'my $s = IO::Socket::IP->new(LocalHost => \"{host}\", LocalPort => {port}, Listen => 5, ReuseAddr => 1) or die; sleep 1000'"
+        );
+        let begun = Instant::now();
+        let web = start(&init, &promising(name, Ready::Tcp(port), &text), 9000);
+        assert_eq!(web.state, "Running", "{host}: {}", web.reason);
+        assert!(begun.elapsed() >= Duration::from_millis(300));
+    }
+    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let never = start(
+        &init,
+        &promising("never", Ready::Tcp(port), "exec sleep 1000"),
+        400,
+    );
+    assert_eq!(never.state, "Starting");
+    let ended = start(
+        &init,
+        &promising("ended", Ready::Tcp(port), "sleep 0.2; exit 3"),
+        5000,
+    );
+    assert_eq!(ended.state, "Failed");
+}
+
+#[test]
+fn a_daemon_is_found_by_its_pid_file() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let file = init.directory().join("web.pid");
+    let daemon = |name: &str, text: &str| {
+        let mut spec = promising(name, Ready::PidFile("web.pid".into()), text);
+        spec.cwd = init.directory().into();
+        spec
+    };
+    // A number from before is not believed, not even that of a child of PID 1.
+    let other = init
+        .spawn("other", Restart::Never, "exec sleep 1000")
+        .pid
+        .unwrap();
+    std::fs::write(&file, format!("{other}\n")).unwrap();
+    let text = "setsid sleep 1000 & sleep 0.3; echo $! > web.pid; echo $! > seen";
+    let web = start(&init, &daemon("web", text), 5000);
+    assert_eq!(web.state, "Running", "{}", web.reason);
+    let seen = std::fs::read_to_string(init.directory().join("seen")).unwrap();
+    assert_eq!(
+        web.pid.map(|pid| pid.to_string()).as_deref(),
+        Some(seen.trim())
+    );
+    assert_eq!(init.service("other").pid, Some(other));
+    // It is the service: it is stopped, and its end is the service's.
+    init.client().stop("web", Duration::from_secs(3)).unwrap();
+    let stopped = init.service("web");
+    assert_eq!(
+        (stopped.state.as_str(), stopped.exit),
+        ("Stopped", Some(Exit::Signal(15)))
+    );
+    // The stale file alone, somebody else's number, and no regular file at all.
+    let text = format!("(sleep 0.2; echo {other} > web.pid) & exit 0");
+    for (name, text) in [("stale", "exit 0"), ("foreign", text.as_str())] {
+        let never = start(&init, &daemon(name, text), 600);
+        assert_eq!(never.state, "Starting", "{name}: {}", never.reason);
+        init.client().stop(name, Duration::from_secs(1)).unwrap();
+    }
+    std::fs::remove_file(&file).unwrap();
+    nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let begun = Instant::now();
+    let never = start(&init, &daemon("fifo", "exec sleep 1000"), 400);
+    assert_eq!(never.state, "Starting");
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    init.client().stop("fifo", Duration::from_secs(2)).unwrap();
+    // One that does not fork may have a pid file, too.
+    std::fs::remove_file(&file).unwrap();
+    let own = start(
+        &init,
+        &daemon("own", "echo $$ > web.pid; exec sleep 1000"),
+        5000,
+    );
+    assert_eq!(own.state, "Running");
+    let ended = start(&init, &daemon("ended", "exit 2"), 5000);
+    assert_eq!(ended.state, "Failed");
+    // Helpers are nobody's business, and leave when they are not needed any more.
+    let reaped = init.initsh(&["reap"]);
+    assert!(!String::from_utf8_lossy(&reaped.stdout).contains("pidfile"));
+    init.until("no helper", || {
+        let helper = |pid: &nix::unistd::Pid| {
+            let comm = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+            comm.is_ok_and(|comm| comm == "pidfile\n")
+        };
+        (!init.processes().iter().any(helper)).then_some(())
+    });
+}
