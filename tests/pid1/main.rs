@@ -15,11 +15,8 @@ mod ends;
 mod handover;
 mod hostile;
 mod logs;
-<<<<<<< HEAD
 mod power;
-=======
 mod readiness;
->>>>>>> 7458dd3 (tests/pid1: readiness)
 mod reaping;
 mod services;
 mod support;
