@@ -27,7 +27,7 @@ pub const REST: Duration = Duration::from_millis(10);
 const PIECES: usize = 8;
 
 /// The most from all of them, where there are many.
-const ALL_PIECES: usize = 256;
+const ALL_PIECES: usize = 64;
 
 impl Service {
     /// Makes what its next process is going to be given. Errors: EMFILE, ENOMEM: try again later.

@@ -222,6 +222,18 @@ impl Drop for Init {
     }
 }
 
+/// How long PID 1 takes over an answer: the median, because the machine may be busy with other tests.
+pub fn typical_answer(init: &Init) -> Duration {
+    let answer = |_| {
+        let begun = Instant::now();
+        init.client().services().unwrap();
+        begun.elapsed()
+    };
+    let mut answers: Vec<_> = (0..41).map(answer).collect();
+    answers.sort();
+    answers[20]
+}
+
 pub fn shell(name: &str, restart: Restart, text: &str) -> ServiceSpec {
     let argv = vec!["sh".into(), "-c".into(), text.into()];
     ServiceSpec {

@@ -84,7 +84,7 @@ impl Ring {
             // No memory. What is gone stays gone; what was not written yet is counted.
             self.head.end = before.end;
             self.head.line = before.line;
-            let lines = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            let lines = newlines(bytes);
             self.head.unkept = before.unkept.saturating_add(lines.max(1));
             let _ = self.save();
         }
@@ -108,31 +108,33 @@ impl Ring {
     }
 
     fn append_lines(&mut self, bytes: &[u8]) -> Result<(), Errno> {
-        // What is kept of the lines looked at so far, in one piece.
-        let mut run = 0..0;
-        let mut at = 0;
-        while at < bytes.len() {
-            let rest = &bytes[at..];
-            let newline = rest.iter().position(|&byte| byte == b'\n');
-            let length = newline.unwrap_or(rest.len());
-            let room = LINE.saturating_sub(self.head.line) as usize;
-            self.head.line += length as u64;
-            run.end = at + length.min(room);
-            at += length;
-            if newline.is_some() {
-                let cut = self.head.line.saturating_sub(LINE);
-                at += 1;
-                if cut == 0 {
-                    run.end = at;
-                } else {
-                    self.put(&bytes[run.clone()])?;
-                    self.put(format!(" [{cut} bytes cut]\n").as_bytes())?;
-                    run = at..at;
+        // In a piece this long only the first line, which may have begun before, can be too long.
+        for piece in bytes.chunks(LINE as usize) {
+            let Some(newline) = piece.iter().position(|&byte| byte == b'\n') else {
+                self.append_to_line(piece)?;
+                continue;
+            };
+            let whole = match self.head.line + newline as u64 {
+                ..=LINE => piece,
+                length => {
+                    self.append_to_line(&piece[..newline])?;
+                    self.put(format!(" [{} bytes cut]\n", length - LINE).as_bytes())?;
+                    &piece[newline + 1..]
                 }
-                self.head.line = 0;
-            }
+            };
+            self.put(whole)?;
+            let last = whole.iter().rposition(|&byte| byte == b'\n');
+            self.head.line = (whole.len() - last.map_or(0, |at| at + 1)) as u64;
         }
-        self.put(&bytes[run])
+        Ok(())
+    }
+
+    /// Appends to the line under way what is kept of it.
+    fn append_to_line(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        let room = LINE.saturating_sub(self.head.line) as usize;
+        self.put(&bytes[..bytes.len().min(room)])?;
+        self.head.line += bytes.len() as u64;
+        Ok(())
     }
 
     /// Writes a piece at the end. It may be no longer than half of the file.
@@ -170,16 +172,12 @@ impl Ring {
             if read == 0 {
                 return Ok((self.head.end, lines + 1));
             }
-            for (index, _) in buffer[..read]
-                .iter()
-                .enumerate()
-                .filter(|(_, b)| **b == b'\n')
-            {
-                lines += 1;
-                let next = at + index as u64 + 1;
-                if next >= goal {
-                    return Ok((next, lines));
-                }
+            let text = &buffer[..read];
+            // Newlines before `goal - 1` end lines that have to go; the next one ends the last of them.
+            let before = goal.saturating_sub(1).saturating_sub(at).min(read as u64) as usize;
+            lines += newlines(&text[..before]);
+            if let Some(last) = text[before..].iter().position(|&byte| byte == b'\n') {
+                return Ok((at + (before + last) as u64 + 1, lines + 1));
             }
             at += read as u64;
         }
@@ -277,6 +275,16 @@ fn read_text(file: BorrowedFd<'_>, from: u64, end: u64, buffer: &mut [u8]) -> Re
     let most = end.saturating_sub(from).min(TEXT - at);
     let most = buffer.len().min(most as usize);
     pread(file, &mut buffer[..most], (HEADER + at) as u32)
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    // In sums of a byte each, which the compiler does many at a time.
+    let sum = |block: &[u8]| {
+        block
+            .iter()
+            .fold(0_u8, |sum, &byte| sum + u8::from(byte == b'\n'))
+    };
+    bytes.chunks(255).map(|block| u64::from(sum(block))).sum()
 }
 
 fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8], mut at: u64) -> Result<(), Errno> {

@@ -155,13 +155,20 @@ fn number(text: &[u8]) -> Option<i32> {
 }
 
 fn identity(state: &FileStat) -> Identity {
+    let numbers = [
+        state.st_ctime,
+        state.st_ctime_nsec,
+        state.st_mtime,
+        state.st_mtime_nsec,
+    ];
+    let [changed, changed_nanos, written, written_nanos] = numbers.map(i64::cast_unsigned);
     Identity([
-        state.st_dev as u64,
-        state.st_ino as u64,
-        state.st_ctime.cast_unsigned() as u64,
-        state.st_ctime_nsec.cast_unsigned() as u64,
-        state.st_mtime_nsec.cast_unsigned() as u64,
-        state.st_size.cast_unsigned() as u64,
+        state.st_dev,
+        state.st_ino,
+        changed,
+        changed_nanos,
+        written,
+        written_nanos,
     ])
 }
 
