@@ -11,6 +11,7 @@ pub mod net;
 pub mod paths;
 pub mod role;
 pub mod script;
+pub mod sort;
 pub mod supervise;
 #[allow(unsafe_code)]
 pub mod sys;

@@ -13,6 +13,7 @@ use crate::net::address::{broadcast, longest_prefix, parse_prefixed};
 use crate::net::netlink::addr::{self, Address, Entry};
 use crate::net::netlink::link;
 use crate::net::netlink::socket::Socket;
+use crate::sort;
 
 pub(super) const COMMAND: Command = Command {
     name: "addr",
@@ -82,7 +83,7 @@ fn list(call: &mut Call<'_>, name: Option<String>, words: &mut Words) -> Result<
     let mut entries = addr::entries(&mut socket, index)?;
     entries.retain(|entry| wanted(call, entry.address.ip));
     // The kernel lists IPv4 first; people look for a link.
-    entries.sort_by_key(|entry| entry.address.index);
+    sort::sort_by_key(&mut entries, |entry| entry.address.index);
     let name_of = |index| {
         let found = links.iter().find(|link| link.index == index);
         found.map_or("?", |link| &link.name)

@@ -8,6 +8,7 @@ use nix::sys::stat::{major, minor};
 
 use super::{Call, Command, Flow, Group, Opt};
 use crate::failure::Failure;
+use crate::sort;
 use crate::sys::tty;
 use crate::system::listing::{self, Entry};
 use crate::system::processes::user_name;
@@ -85,7 +86,7 @@ fn leads_to_directory(call: &Call<'_>, entry: &Entry) -> bool {
 
 fn show(call: &mut Call<'_>, mut entries: Vec<Entry>) {
     if call.given.flag("t") {
-        entries.sort_by_key(|entry| std::cmp::Reverse(entry.modified));
+        sort::sort_by_key(&mut entries, |entry| std::cmp::Reverse(entry.modified));
     }
     if call.given.flag("reverse") {
         entries.reverse();

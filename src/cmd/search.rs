@@ -1,6 +1,7 @@
 //! Which command somebody may have meant, pure: by what it is about first, then by spelling.
 
 use super::{COMMANDS, Command};
+use crate::sort;
 
 /// The commands whose name, summary or search terms contain `word`, best first: names before terms
 /// before summaries.
@@ -13,7 +14,7 @@ pub fn about(word: &str) -> Vec<&'static Command> {
         .iter()
         .filter_map(|command| Some((rank(command, &word)?, *command)))
         .collect();
-    found.sort_by_key(|(rank, _)| *rank);
+    sort::sort_by_key(&mut found, |(rank, _)| *rank);
     found.into_iter().map(|(_, command)| command).collect()
 }
 
@@ -43,7 +44,7 @@ pub fn spelled_like(word: &str) -> Vec<&'static Command> {
         .map(|command| (distance(word, command.name), *command))
         .filter(|(distance, _)| (1..=most).contains(distance))
         .collect();
-    found.sort_by_key(|(distance, _)| *distance);
+    sort::sort_by_key(&mut found, |(distance, _)| *distance);
     found.into_iter().map(|(_, command)| command).collect()
 }
 

@@ -3,6 +3,7 @@
 //! the word that it stands for.
 
 use crate::cmd::{self, Command, Operand};
+use crate::sort;
 
 /// More than this is no help (and rustyline counts them in 16 bits).
 const MOST: usize = 1000;
@@ -89,7 +90,7 @@ fn names_for(last: &Word, earlier: &[Word], sources: &dyn Sources) -> Vec<String
         Expected::Operand(command, number) => operands(command, number, prefix, sources),
     };
     names.retain(|name| name.starts_with(prefix));
-    names.sort_unstable();
+    sort::sort(&mut names);
     names.dedup();
     names.truncate(MOST);
     names
@@ -149,7 +150,7 @@ fn parameter(before: &str, last: &Word, sources: &dyn Sources) -> Option<Found> 
     let mut names = sources.variables();
     names.extend(sources.settings());
     names.retain(|full| full.starts_with(name));
-    names.sort_unstable();
+    sort::sort(&mut names);
     names.dedup();
     names.truncate(MOST);
     let candidates = names.into_iter().map(|full| Candidate {

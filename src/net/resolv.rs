@@ -12,6 +12,7 @@ use nix::fcntl::{Flock, FlockArg};
 use crate::failure::{Doing, Failure};
 use crate::net::store;
 use crate::paths;
+use crate::sort;
 
 /// glibc and musl read no more of them (MAXNS).
 const MAX_SERVERS: usize = 3;
@@ -119,7 +120,7 @@ fn write_merged() -> Result<(), Failure> {
             sources.push(name);
         }
     }
-    sources.sort_unstable();
+    sort::sort(&mut sources);
     for source in &sources {
         let text = std::fs::read(directory().join(source)).unwrap_or_default();
         merged.merge(&String::from_utf8_lossy(&text));

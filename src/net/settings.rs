@@ -9,6 +9,7 @@ use super::lease::{self, Record};
 use super::netlink::link::{self, Link};
 use super::netlink::{addr, socket::Socket};
 use crate::script::settings::Branch;
+use crate::sort;
 
 /// `${net.eth0.ip4}`, `${net.eth0.mac}` …
 pub const SETTINGS: Branch = Branch {
@@ -43,7 +44,7 @@ fn list() -> Vec<(String, Vec<u8>)> {
             settings.push((format!("{interface}.{key}"), value.as_bytes().to_vec()));
         }
     }
-    settings.sort_unstable();
+    sort::sort(&mut settings);
     settings
 }
 

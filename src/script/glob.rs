@@ -7,6 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::pattern::Pattern;
 use crate::failure::Failure;
+use crate::sort;
 use crate::sys::signal;
 
 /// Whether unquoted text makes a word a pattern: a `[` that is never closed does not.
@@ -40,7 +41,7 @@ pub fn expand(field: &[(u8, bool)]) -> Result<Vec<Vec<u8>>, Failure> {
         }
         found = next;
     }
-    found.sort_unstable();
+    sort::sort(&mut found);
     Ok(found)
 }
 

@@ -19,6 +19,7 @@ use super::shell::Shell;
 use crate::cmd::Flow;
 use crate::cmd::call::write_all;
 use crate::failure::{Doing, Failure};
+use crate::sort;
 use crate::sys::{process, signal};
 use crate::time::Instant;
 
@@ -192,7 +193,7 @@ impl Jobs {
         }
         let number = job.number;
         self.list.push(job);
-        self.list.sort_by_key(|job| job.number);
+        sort::sort_by_key(&mut self.list, |job| job.number);
         let over = self.list.iter().filter(|job| job.state().is_over()).count();
         if over > REMEMBERED
             && let Some(oldest) = self.list.iter().position(|job| job.state().is_over())

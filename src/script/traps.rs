@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use super::shell::Shell;
 use crate::cmd::Flow;
 use crate::failure::{Doing, Failure};
+use crate::sort;
 use crate::sys::signal;
 
 /// `trap … EXIT` in the table.
@@ -41,7 +42,7 @@ impl Traps {
         self.actions.retain(|(n, _)| *n != number);
         if let Some(action) = action {
             self.actions.push((number, action));
-            self.actions.sort_unstable_by_key(|(n, _)| *n);
+            sort::sort_by_key(&mut self.actions, |(n, _)| *n);
         }
         Ok(())
     }

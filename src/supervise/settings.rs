@@ -2,6 +2,7 @@
 
 use super::client::{Client, ServiceInfo};
 use crate::script::settings::Branch;
+use crate::sort;
 
 /// `${svc.web.pid}`
 pub const SETTINGS: Branch = Branch {
@@ -40,7 +41,7 @@ fn list() -> Vec<(String, Vec<u8>)> {
             }
         }
     }
-    all.sort();
+    sort::sort(&mut all);
     all
 }
 

@@ -20,6 +20,7 @@ use super::voice::Voice;
 use super::waits::{Waiting, unknown};
 use super::watchdog::Watchdog;
 use crate::failure::Failure;
+use crate::sort;
 use crate::sys::call::{kill, read_file};
 use crate::sys::child::{self, Exit};
 use crate::sys::{fault, notify};
@@ -437,7 +438,7 @@ impl Supervisor {
 
     fn list(&self, after: &str) -> Reply {
         let mut services: Vec<_> = self.table.services().filter(|s| s.name() > after).collect();
-        services.sort_by(|a, b| a.name().cmp(b.name()));
+        sort::sort_by(&mut services, |a, b| a.name().cmp(b.name()));
         let total = services.len();
         let mut list = Vec::new();
         let mut size = 0;

@@ -4,6 +4,7 @@
 
 use crate::failure::{Doing, Failure};
 use crate::script::settings::Branch;
+use crate::sort;
 
 /// `${cmdline.root}` is `root=` of the kernel command line; of a name given twice, the last.
 pub const SETTINGS: Branch = Branch {
@@ -120,7 +121,7 @@ fn tree(arguments: &[Argument<'_>]) -> Vec<(String, Vec<u8>)> {
             all.push((name.to_owned(), argument.value.unwrap_or_default().to_vec()));
         }
     }
-    all.sort_unstable();
+    sort::sort(&mut all);
     all
 }
 

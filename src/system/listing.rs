@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::failure::{Doing, Failure};
+use crate::sort;
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +74,7 @@ pub fn directory(path: &Path, hidden: bool) -> Result<Vec<Entry>, Failure> {
             entries.extend(Entry::of(&path.join(&name), &name));
         }
     }
-    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    sort::sort_by(&mut entries, |a, b| a.name.cmp(&b.name));
     Ok(entries)
 }
 

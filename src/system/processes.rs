@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::failure::{Doing, Failure};
+use crate::sort;
 
 /// One process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,7 +42,7 @@ pub fn list() -> Result<Vec<Process>, Failure> {
         .into_iter()
         .filter_map(|pid| look_at(pid, units))
         .collect();
-    all.sort_unstable_by_key(|process| process.pid);
+    sort::sort_by_key(&mut all, |process| process.pid);
     Ok(all)
 }
 

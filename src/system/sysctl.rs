@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Doing, Failure};
+use crate::sort;
 
 const ROOT: &str = "/proc/sys";
 
@@ -84,7 +85,7 @@ pub fn all() -> Result<Vec<String>, Failure> {
             }
         }
     }
-    names.sort_unstable();
+    sort::sort(&mut names);
     Ok(names)
 }
 

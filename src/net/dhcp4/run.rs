@@ -14,6 +14,7 @@ use super::driver::{Client, KIND, Note, Options, STATE, summary};
 use crate::failure::{Doing, Failure};
 use crate::net::driver::{Turn, turn};
 use crate::net::lease::{self, Record};
+use crate::sort;
 use crate::supervise::spec::READY_FD;
 use crate::sys::packet::PacketSocket;
 use crate::sys::{inherited, process};
@@ -84,7 +85,7 @@ pub fn acquire(
     }
     close_aside(sockets);
     let place = |outcome: &Outcome| names.iter().position(|name| *name == outcome.name);
-    outcomes.sort_by_key(place);
+    sort::sort_by_key(&mut outcomes, place);
     Ok(outcomes)
 }
 
@@ -130,7 +131,7 @@ fn close_aside(mut sockets: Vec<PacketSocket>) {
     match process::fork() {
         Ok(process::Fork::Child) => {
             if let Ok(process::Fork::Child) = process::fork() {
-                sockets.sort_by_key(|socket| socket.as_fd().as_raw_fd());
+                sort::sort_by_key(&mut sockets, |socket| socket.as_fd().as_raw_fd());
                 hold(&reader, &sockets);
             }
             process::exit_now(0);

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use super::socket::{Refusal, Socket};
 use super::wire::{Request, attributes, text_of, u16_at, u32_at, u64_at};
 use crate::failure::Failure;
+use crate::sort;
 
 mod change;
 
@@ -119,7 +120,7 @@ fn dump(socket: &mut Socket, filter: u32) -> Result<Vec<Link>, Failure> {
     request.put_u32(libc::IFLA_EXT_MASK, filter);
     let listed = socket.dump(&request, parse);
     let mut links = listed.map_err(|refusal| refusal.failure("list the network links"))?;
-    links.sort_unstable_by_key(|link| link.index);
+    sort::sort_by_key(&mut links, |link| link.index);
     Ok(links)
 }
 

@@ -2,6 +2,7 @@
 //! [`Table::get_mut`] has handed out is looked at again, so no change of a service is missed.
 
 use super::{BOOT_ID, Service, ServiceId, Table};
+use crate::sort;
 use crate::supervise::exits::{CAPACITY, Ended};
 use crate::supervise::journal::{Section, Sink, State};
 use crate::supervise::spec::ServiceSpec;
@@ -75,7 +76,7 @@ impl Table {
         keep_good(state.section(Section::Exit), strict, |_, exit| {
             exits.push(exit)
         })?;
-        exits.sort_by_key(|(number, _)| *number);
+        sort::sort_by_key(&mut exits, |(number, _)| *number);
         self.exits.restore(exits);
         keep_good(state.section(Section::Service), strict, |_, service| {
             self.put_back(service);

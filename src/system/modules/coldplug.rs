@@ -18,6 +18,7 @@ use super::load;
 use super::loaded;
 use super::plan::Planner;
 use crate::failure::Failure;
+use crate::sort;
 
 /// How often the devices are looked at.
 pub const ROUNDS: u32 = 8;
@@ -127,7 +128,7 @@ impl Devices {
         for group in groups {
             self.of_group(&sys, &group, &mut found);
         }
-        found.sort_unstable();
+        sort::sort(&mut found);
         found.dedup();
         found
     }
@@ -222,7 +223,7 @@ mod tests {
     fn finds_what_a_walk_of_this_machine_finds() {
         let mut walked = Vec::new();
         walk(Path::new("/sys/devices"), &mut walked);
-        walked.sort();
+        sort::sort(&mut walked);
         walked.dedup();
         assert_eq!(Devices::default().fresh(Path::new("/sys")), walked);
     }

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::{first_word, kernel_name, lines, same};
+use crate::sort;
 use crate::system::cmdline;
 
 /// The directories whose `*.conf` files are read, in order.
@@ -20,7 +21,7 @@ pub fn read(directories: &[&str]) -> Vec<u8> {
         };
         let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         files.retain(|path| is_conf(path));
-        files.sort();
+        sort::sort(&mut files);
         for file in files {
             text.extend(std::fs::read(file).unwrap_or_default());
             text.push(b'\n');

@@ -2,6 +2,7 @@
 //! in the order of names, so that it is found by halving.
 
 use super::{compare, first_word, lines, name_of, same, words};
+use crate::sort;
 
 /// One module of `modules.dep`: `PATH: PATH…`, paths relative to the directory or absolute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,7 @@ impl<'a> Entry<'a> {
 /// one name the first is kept.
 pub fn entries(text: &[u8]) -> Vec<Entry<'_>> {
     let mut all: Vec<Entry<'_>> = lines(text).filter_map(entry).collect();
-    all.sort_by(|a, b| compare(a.name, b.name));
+    sort::sort_by(&mut all, |a, b| compare(a.name, b.name));
     all.dedup_by(|later, first| same(later.name, first.name));
     all
 }
