@@ -284,14 +284,6 @@ impl Init {
         }
     }
 
-    /// A full turn is over: the watchdog is told, unless the machine is better off with a reset.
-    fn pet(&mut self, now: Instant) {
-        let told = self.supervisor.watchdog.turned(self.shutdown.stuck(), now);
-        if let Some(text) = told {
-            self.supervisor.voice.say(format_args!("{text}"));
-        }
-    }
-
     fn answer_waiting(&mut self, now: Instant) {
         let table = &self.supervisor.table;
         let answers: Vec<_> = self

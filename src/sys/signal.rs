@@ -126,18 +126,33 @@ fn set(signal: Signal, handler: SigHandler) -> Result<(), Errno> {
     unsafe { sigaction(signal, &action) }.map(drop)
 }
 
+/// Ignores nothing any more. What is left when a program is executed without [`reset_for_child`]: exec(2)
+/// itself puts an end to handlers.
+pub fn heed_all() {
+    let is_ignored = |signal: &i32| signal_action(*signal, None)[0] == libc::SIG_IGN;
+    for signal in (1..=64).filter(is_ignored) {
+        signal_action(signal, Some([0; 16]));
+    }
+}
+
+/// rt_sigaction(2): the C library keeps two real-time signals to itself, but not from a parent that ignores
+/// them. `new`: a `kernel_sigaction`, whose first word is the handler; zeroes are SIG_DFL on every
+/// architecture. What it was.
+fn signal_action(signal: i32, new: Option<[usize; 16]>) -> [usize; 16] {
+    let mut old = [0; 16];
+    let new = new.as_ref().map_or(std::ptr::null(), |new| new.as_ptr());
+    // SAFETY: both are larger than any architecture's structure and outlive the call; no handler is ever
+    // set. SIGKILL and SIGSTOP refuse; that is what they are for.
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigaction, signal, new, old.as_mut_ptr(), 8);
+    }
+    old
+}
+
 /// What every child needs before exec: all dispositions default, nothing blocked.
 pub fn reset_for_child() {
-    // By the system call: the C library keeps two real-time signals to itself, but not from a parent
-    // that ignores them. A kernel_sigaction of zeroes is SIG_DFL on every architecture.
-    let default = [0_u64; 8];
     for signal in 1..=64 {
-        // SAFETY: the structure is larger than any architecture's and outlives the call. SIGKILL and
-        // SIGSTOP refuse; that is what they are for.
-        unsafe {
-            let nothing = std::ptr::null_mut::<u64>();
-            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), nothing, 8);
-        }
+        signal_action(signal, Some([0; 16]));
     }
     for number in libc::SIGRTMIN()..=libc::SIGRTMAX() {
         // SAFETY: SIG_DFL runs no code of ours.

@@ -88,18 +88,36 @@ impl Init {
         }
     }
 
-    /// A critical service has failed: the machine ends with its status.
-    pub(super) fn heed_critical(&mut self, now: Instant) {
+    /// The first critical service that has failed.
+    fn failed_critical(&self) -> Option<&Service> {
         let critical = |service: &&Service| service.spec.as_ref().is_some_and(|s| s.critical);
         let failed = |service: &&Service| service.machine.state() == State::Failed;
         let services = self.supervisor.table.services();
-        let Some(service) = services.filter(critical).find(failed) else {
+        services.filter(critical).find(failed)
+    }
+
+    /// A full turn is over: the watchdog is told, unless the machine is better off with a reset.
+    pub(super) fn pet(&mut self, now: Instant) {
+        if self.supervisor.watchdog.deadline().is_none() {
+            return;
+        }
+        let failed = |service: &Service| format!("critical service {} has failed", service.name());
+        let stuck = self.shutdown.stuck().map(str::to_owned);
+        let wrong = stuck.or_else(|| self.failed_critical().map(failed));
+        if let Some(text) = self.supervisor.watchdog.turned(wrong.as_deref(), now) {
+            self.supervisor.voice.say(format_args!("{text}"));
+        }
+    }
+
+    /// A critical service has failed: the machine ends with its status.
+    pub(super) fn heed_critical(&mut self, now: Instant) {
+        let Some(service) = self.failed_critical() else {
             return;
         };
         if self.critical == Some(service.id) || self.shutdown.power().is_some() {
             return;
         }
-        self.critical = Some(service.id);
+        let id = service.id;
         // Failed, even if its last process ended well: one end too many.
         let status = service.machine.last_exit().map_or(126, Exit::status).max(1);
         let power = match self.from_kernel(|params| params.critical) {
@@ -107,6 +125,7 @@ impl Init {
             _ => Power::Off(status),
         };
         let text = format!("critical service {} has failed", service.name());
+        self.critical = Some(id);
         self.supervisor.voice.say(format_args!("{text}"));
         self.begin(power, Urgency::Orderly, now);
     }

@@ -21,7 +21,7 @@ use crate::supervise::server::ClientId;
 use crate::supervise::shutdown::SERVICE_GRACE;
 use crate::supervise::supervisor::refuse;
 use crate::supervise::{spawn, voice};
-use crate::sys::call::{execve, kill, open, pipe2, read, sigprocmask, write};
+use crate::sys::call::{chdir, execve, fchdir, kill, open, pipe2, read, sigprocmask, write};
 use crate::sys::power::Authority;
 use crate::sys::process::{self, Fork, exit_now, fork};
 use crate::sys::signal;
@@ -243,13 +243,23 @@ impl Init {
         if self.authority.is_some_and(Authority::over_machine) {
             stand_on_console();
         }
+        let home = open(c".", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
+        let _ = chdir(c"/");
         process::cloexec_from(3);
-        signal::reset_for_child();
+        // exec(2) itself puts an end to handlers.
+        signal::heed_all();
+        let mut mask = SigSet::all();
+        let _ = sigprocmask(
+            SigmaskHow::SIG_SETMASK,
+            Some(&SigSet::empty()),
+            Some(&mut mask),
+        );
         let errno = match execve(&program, &argv, &env) {
             Err(errno) => errno,
             Ok(never) => match never {},
         };
-        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None);
+        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
+        let _ = home.and_then(fchdir);
         if let Some(eraser) = eraser {
             eraser.dismiss();
         }
