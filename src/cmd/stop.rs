@@ -40,7 +40,7 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     for name in call.args.clone() {
         let stopped = call
             .text(&name)
-            .and_then(|name| client.stop_within(name, grace, grace + MARGIN));
+            .and_then(|name| client.stop_within(name, Some(grace), grace + MARGIN));
         match (stopped, &outcome) {
             (Ok(()), _) => {}
             (Err(failure), Ok(_)) => outcome = Err(failure),

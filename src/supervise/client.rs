@@ -113,14 +113,15 @@ impl Client {
     /// Stops a service and waits until its process is gone, `timeout` at most. It is asked to end
     /// (SIGTERM) and killed when three quarters of that time are over.
     pub fn stop(&mut self, name: &str, timeout: Duration) -> Result<(), Failure> {
-        self.stop_within(name, timeout * 3 / 4, timeout)
+        self.stop_within(name, Some(timeout * 3 / 4), timeout)
     }
 
-    /// Stops a service: killed after `grace`, waited for until `limit`.
+    /// Stops a service, and before it those that need it: killed after `grace`, or what its description
+    /// says; waited for until `limit`.
     pub fn stop_within(
         &mut self,
         name: &str,
-        grace: Duration,
+        grace: Option<Duration>,
         limit: Duration,
     ) -> Result<(), Failure> {
         let request = Request::Stop(name.to_owned(), grace, limit);
@@ -128,6 +129,47 @@ impl Client {
             Reply::Service(_) | Reply::Done => Ok(()),
             Reply::TimedOut => Err(Failure::new(format!("stop {name}: still not gone"))),
             other => Err(refused(other, "stop the service")),
+        }
+    }
+
+    /// Starts a service, and what it needs; the service once its program is executed, or waits for
+    /// others. One that is at work already is no error.
+    ///
+    /// Errors: there is no such service; the program cannot be executed (status 126 or 127); a service
+    /// that it needs has failed.
+    pub fn start(&mut self, name: &str) -> Result<ServiceInfo, Failure> {
+        let request = Request::Start(name.to_owned(), EXECUTED);
+        self.service(&request, EXECUTED, "start the service")
+    }
+
+    /// Stops a service and starts it again; the service once its program is executed again. The same for
+    /// those that need it, but they are not waited for.
+    ///
+    /// Errors: as for [`Self::start`]; it has not ended in time.
+    pub fn restart(&mut self, name: &str, limit: Duration) -> Result<ServiceInfo, Failure> {
+        let request = Request::Restart(name.to_owned(), limit);
+        self.service(&request, limit, "restart the service")
+    }
+
+    /// Sends a service's process group a signal, by number.
+    ///
+    /// Errors: there is no such service, or it has no process; there is no such signal.
+    pub fn signal(&mut self, name: &str, signal: u8) -> Result<(), Failure> {
+        let request = Request::Signal(name.to_owned(), signal);
+        match self.ask(&request, Duration::ZERO)? {
+            Reply::Done => Ok(()),
+            other => Err(refused(other, "send the signal")),
+        }
+    }
+
+    /// Gives a service another description, from its next start on.
+    ///
+    /// Errors: there is no such service; it needs one that is not there; a circle.
+    pub fn redefine(&mut self, spec: &ServiceSpec) -> Result<(), Failure> {
+        let request = Request::Redefine(Box::new(spec.clone()));
+        match self.ask(&request, Duration::ZERO)? {
+            Reply::Done => Ok(()),
+            other => Err(refused(other, "change the service")),
         }
     }
 

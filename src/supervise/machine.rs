@@ -500,6 +500,9 @@ impl Machine {
 
     /// Up to a tenth of the pause, so that services that end together are not started together.
     fn jitter(&mut self) -> Duration {
+        if self.policy.persistent {
+            return Duration::ZERO;
+        }
         // Knuth's MMIX generator: its upper bits are good enough for this.
         self.seed = self
             .seed

@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn those_that_stop_come_first() {
         let at = |seconds| Instant::from_boot(Duration::from_secs(seconds));
-        let mut table = Table::new(at(0));
+        let mut table = Table::new(0, at(0));
         for (pid, name) in [(5, "a"), (6, "b"), (7, "c"), (8, "d")] {
             let spec = ServiceSpec::new(name, Program::Own, vec![name.into()]);
             let id = table.add(spec, at(0)).unwrap();

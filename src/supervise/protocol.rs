@@ -78,8 +78,9 @@ pub enum Request {
     List(String),
     /// Wait, for this long at most.
     Wait(Target, Until, Duration),
-    /// Stop this service; kill it when the first time is over, answer when the second is.
-    Stop(String, Duration, Duration),
+    /// Stop this service; kill it when the first time is over (its own where there is none), answer when
+    /// the second is.
+    Stop(String, Option<Duration>, Duration),
     /// The exits that were not told yet.
     Exits,
     /// End the machine.

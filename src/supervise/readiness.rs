@@ -289,6 +289,6 @@ impl Supervisor {
         beat.late = true;
         let text = format_args!("{name}: no WATCHDOG=1 within {every:?}: {signal}");
         self.voice.say(text);
-        signal_group(pid, signal);
+        let _ = signal_group(pid, signal as u8);
     }
 }

@@ -10,24 +10,25 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::exits::Ended;
+use super::flow::Todo;
 use super::groups::{self, Groups};
 use super::machine::{Action, Event, Hold, Reason, Stage, State};
+use super::order;
 use super::protocol::{HandOver, LIST_FULL, Power, Reply, Request, Target, Until, Urgency};
 use super::spawn::{Boot, Command, Executed, Launcher, read_executed, read_ready};
-use super::spec::{Ready, ServiceSpec, check_name};
-use super::table::{BOOT_ID, ServiceId, Table};
+use super::spec::{Ready, ServiceSpec};
+use super::table::{BOOT_ID, Service, ServiceId, Table};
 use super::voice::Voice;
 use super::waits::{Waiting, unknown};
 use super::watchdog::Watchdog;
 use crate::failure::Failure;
-use crate::sort;
-use crate::sys::call::{kill, read_file};
+use crate::sys::call::{kill_number, read_file};
 use crate::sys::child::{self, Exit};
-use crate::sys::{fault, notify};
+use crate::sys::{fault, notify, random};
 use crate::time::Instant;
 
 /// How long the answer to `spawn` waits for the exec.
-const EXECUTED: Duration = Duration::from_secs(5);
+pub(super) const EXECUTED: Duration = Duration::from_secs(5);
 
 /// The most exits in one reply; their names are short, so they fit.
 const EXITS: usize = 128;
@@ -49,6 +50,7 @@ pub struct Supervisor {
     doorbell: Option<OwnedFd>,
     boot_has_run: bool,
     ending: bool,
+    critical: Option<u8>,
     /// When logs are looked at again.
     pub(super) logs_rest: Option<Instant>,
     groups: Groups,
@@ -72,7 +74,7 @@ pub enum Answer {
 impl Supervisor {
     /// Without any process yet.
     pub fn new(machine: bool, boot: Boot, now: Instant) -> Self {
-        let mut table = Table::new(now);
+        let mut table = Table::new(random::bits(), now);
         if boot.command.is_some() {
             table.run_once(now);
         }
@@ -85,6 +87,7 @@ impl Supervisor {
             doorbell: None,
             boot_has_run: false,
             ending: false,
+            critical: None,
             logs_rest: None,
             groups: Groups::default(),
             helpers: Vec::new(),
@@ -101,41 +104,57 @@ impl Supervisor {
         self.event(BOOT_ID, Event::Start, now);
     }
 
-    /// Tells a machine what happened and carries out what it answers.
+    /// Tells a machine what happened and carries out what it, and whoever depends on it, answers.
     pub fn event(&mut self, id: ServiceId, event: Event, now: Instant) {
-        let mut next = Some(event);
-        while let Some(event) = next.take() {
-            let Some(service) = self.table.get_mut(id) else {
-                return;
-            };
-            let (state, reason) = (service.machine.state(), service.machine.reason());
-            let action = service.machine.step(event, now);
-            let after = service.machine.state();
-            if after != state {
-                self.report(id, reason, now);
-            }
-            match action {
-                None => match after {
-                    State::Pending { hold: Hold::Others }
-                    | State::Stopping {
-                        stage: Stage::Held(_),
-                        ..
-                    } => next = Some(Event::Go),
-                    _ => {}
-                },
-                Some(Action::Fork) => next = Some(self.fork(id, now)),
-                Some(Action::Terminate(pid)) => {
-                    signal_group(pid, Signal::SIGTERM);
-                    signal_group(pid, Signal::SIGCONT);
+        self.table.feed(id, event, now);
+        self.carry_out(now);
+    }
+
+    /// Carries out what the machines ask for, until they ask for nothing.
+    fn carry_out(&mut self, now: Instant) {
+        while let Some(todo) = self.table.poll(now) {
+            match todo {
+                Todo::Changed(id, before) => self.report(id, before, now),
+                Todo::Act(id, Action::Fork) => {
+                    let event = self.fork(id, now);
+                    self.table.feed(id, event, now);
                 }
-                Some(Action::Kill(pid)) => {
-                    signal_group(pid, Signal::SIGKILL);
-                    let service = self.table.get_mut(id);
-                    let spec = service.and_then(|service| service.spec.as_ref());
+                Todo::Act(id, Action::Terminate(pid)) => {
+                    let spec = self.table.get(id).and_then(|service| service.spec.as_ref());
+                    let signal = spec.map_or(Signal::SIGTERM as u8, |spec| spec.stop_signal);
+                    let _ = signal_group(pid, signal);
+                    let _ = signal_group(pid, Signal::SIGCONT as u8);
+                }
+                Todo::Act(id, Action::Kill(pid)) => {
+                    let _ = signal_group(pid, Signal::SIGKILL as u8);
+                    let spec = self.table.get(id).and_then(|service| service.spec.as_ref());
                     spec.into_iter().for_each(groups::kill);
                 }
             }
         }
+    }
+
+    /// Starts a service, and what it needs.
+    pub(super) fn start_with_needs(&mut self, id: ServiceId, now: Instant) {
+        for id in order::to_start(&self.table, id) {
+            self.table.feed(id, Event::Start, now);
+        }
+        self.carry_out(now);
+    }
+
+    /// With which status the machine is to end because a critical service has failed since the last
+    /// call.
+    pub fn take_critical(&mut self) -> Option<u8> {
+        self.critical.take().filter(|_| !self.ending)
+    }
+
+    /// A critical service that has failed.
+    pub fn critical_failed(&self) -> Option<&str> {
+        let failed = |service: &&Service| {
+            let critical = service.spec.as_ref().is_some_and(|spec| spec.critical);
+            critical && service.machine.state() == State::Failed
+        };
+        self.table.services().find(failed).map(Service::name)
     }
 
     fn fork(&mut self, id: ServiceId, now: Instant) -> Event {
@@ -176,7 +195,7 @@ impl Supervisor {
 
     /// Says on the console what somebody should know. `before`: the reason of the state before.
     fn report(&mut self, id: ServiceId, before: Reason, now: Instant) {
-        let Some(service) = self.table.get_mut(id) else {
+        let Some(service) = self.table.get(id) else {
             return;
         };
         let name = match &service.spec {
@@ -191,6 +210,20 @@ impl Supervisor {
         let machine = &service.machine;
         let (reason, words) = (machine.reason(), service.reason());
         match machine.state() {
+            State::Stopping {
+                stage: Stage::Held(_),
+                ..
+            } => {
+                if let Reason::Need(..) = reason {
+                    self.voice.say(format_args!("{name} is stopped: {words}"));
+                }
+            }
+            State::Failed if service.spec.as_ref().is_some_and(|spec| spec.critical) => {
+                let status = order::status(&self.table, service);
+                let text = format_args!("{name}, which is critical, failed: {words}");
+                self.voice.say(text);
+                self.critical.get_or_insert(status);
+            }
             // Said once, however often it is tried.
             State::Pending {
                 hold: Hold::Retry(retry),
@@ -219,8 +252,9 @@ impl Supervisor {
         self.groups.sweep(now);
         self.tick_readiness(now);
         for id in self.table.due(now) {
-            self.event(id, Event::Tick, now);
+            self.table.feed(id, Event::Tick, now);
         }
+        self.carry_out(now);
     }
 
     /// The pipe of the exec has something to say.
@@ -317,8 +351,9 @@ impl Supervisor {
             .map(|service| (service.id, service.spec.as_ref().map_or(grace, own)))
             .collect();
         for (id, grace) in all {
-            self.event(id, Event::Stop(grace), now);
+            self.table.feed(id, Event::Stop(grace), now);
         }
+        self.carry_out(now);
     }
 
     /// Kills every service's processes, whatever state it is in.
@@ -326,9 +361,12 @@ impl Supervisor {
         self.ending = true;
         let all: Vec<_> = self.table.all().iter().map(|service| service.id).collect();
         for id in all {
-            self.event(id, Event::Stop(Duration::ZERO), now);
+            // Whoever depends on whom: nobody waits for anybody any more.
+            for event in [Event::Stop(Duration::ZERO), Event::Go, Event::Tick] {
+                self.table.feed(id, event, now);
+            }
         }
-        self.tick(now);
+        self.carry_out(now);
     }
 
     /// Whether the boot role has a process.
@@ -356,7 +394,7 @@ impl Supervisor {
         self.ending = true;
         let pid = self.table.all().first().and_then(|boot| boot.machine.pid());
         if let Some(pid) = pid {
-            signal_group(pid, Signal::SIGHUP);
+            let _ = signal_group(pid, Signal::SIGHUP as u8);
         }
         self.event(BOOT_ID, Event::Stop(grace), now);
     }
@@ -364,12 +402,12 @@ impl Supervisor {
     /// Answers a request, or begins what it asks for.
     pub fn request(&mut self, request: Request, now: Instant) -> Answer {
         match request {
+            Request::Power(Power::Off(status @ 128..), _) => {
+                let text = format!("status {status} is too high for a machine: 0 to 127");
+                Answer::Now(refuse(&Failure::usage(text)))
+            }
             Request::Power(power, urgency) => Answer::Power(power, urgency),
-            Request::Start(..)
-            | Request::Restart(..)
-            | Request::Signal(..)
-            | Request::Redefine(_)
-            | Request::Upgrade(_) => Answer::Now(refuse(&Failure::new("not yet"))),
+            Request::Upgrade(_) => Answer::Now(refuse(&Failure::new("not yet"))),
             Request::HandOver(order) => Answer::HandOver(order),
             Request::Crash(how) => Answer::Now(match fault::answer(&how) {
                 Some(Ok(())) => Reply::Done,
@@ -384,26 +422,12 @@ impl Supervisor {
                 let more = self.table.exits.has_unread();
                 Answer::Now(Reply::Exits(list, lost, more))
             }
-            Request::Spawn(spec) => {
-                let name = spec.name.clone();
-                let added = check_name(&name)
-                    .and_then(|()| self.refuse_when_ending())
-                    .and_then(|()| self.table.add(*spec, now));
-                match added {
-                    Err(failure) => Answer::Now(refuse(&failure)),
-                    Ok(id) => {
-                        self.event(id, Event::Start, now);
-                        self.later(Target::Name(name), Until::Executed, EXECUTED, now)
-                    }
-                }
-            }
-            Request::Stop(name, grace, limit) => match self.table.named(&name).map(|s| s.id) {
-                None => Answer::Now(unknown(&cut(name))),
-                Some(id) => {
-                    self.event(id, Event::Stop(grace), now);
-                    self.later(Target::Name(name), Until::Stopped, limit, now)
-                }
-            },
+            Request::Spawn(spec) => self.request_spawn(*spec, now),
+            Request::Start(name, limit) => self.request_start(name, limit, now),
+            Request::Restart(name, limit) => self.request_restart(name, limit, now),
+            Request::Stop(name, grace, limit) => self.request_stop(name, grace, limit, now),
+            Request::Signal(name, signal) => Answer::Now(self.request_signal(&name, signal)),
+            Request::Redefine(spec) => Answer::Now(self.request_redefine(spec)),
             Request::Wait(Target::Pid(pid), until, limit) => self.wait_pid(pid, until, limit, now),
             Request::Wait(Target::Name(name), until, limit) => match self.table.named(&name) {
                 None => Answer::Now(unknown(&cut(name))),
@@ -412,7 +436,13 @@ impl Supervisor {
         }
     }
 
-    fn later(&self, target: Target, until: Until, limit: Duration, now: Instant) -> Answer {
+    pub(super) fn later(
+        &self,
+        target: Target,
+        until: Until,
+        limit: Duration,
+        now: Instant,
+    ) -> Answer {
         Answer::Later(Waiting::new(target, until, Some(now + limit), &self.table))
     }
 
@@ -429,7 +459,7 @@ impl Supervisor {
         })
     }
 
-    fn refuse_when_ending(&self) -> Result<(), Failure> {
+    pub(super) fn refuse_when_ending(&self) -> Result<(), Failure> {
         match self.ending {
             true => Err(Failure::new("the machine is being shut down")),
             false => Ok(()),
@@ -437,20 +467,19 @@ impl Supervisor {
     }
 
     fn list(&self, after: &str) -> Reply {
-        let mut services: Vec<_> = self.table.services().filter(|s| s.name() > after).collect();
-        sort::sort_by(&mut services, |a, b| a.name().cmp(b.name()));
-        let total = services.len();
+        let mut services = self.table.after(after).peekable();
         let mut list = Vec::new();
         let mut size = 0;
-        for service in services {
-            let status = service.status();
+        while size <= LIST_FULL
+            && let Some(service) = services.next()
+        {
+            let status = self.table.status(service);
+            let names = status.needs.iter().chain(&status.after);
+            size += names.map(|name| name.len() + 4).sum::<usize>();
             size += status.name.len() + status.reason.len() + 64;
             list.push(status);
-            if size > LIST_FULL {
-                break;
-            }
         }
-        let more = list.len() < total;
+        let more = services.peek().is_some();
         Reply::Services(list, more)
     }
 }
@@ -484,10 +513,11 @@ fn orphan(pid: i32) -> String {
 }
 
 /// Signals a process group; the process alone where it has not made itself a group's leader yet.
-pub(super) fn signal_group(pid: i32, signal: Signal) {
-    if kill(Pid::from_raw(-pid), signal) == Err(Errno::ESRCH) {
+pub(super) fn signal_group(pid: i32, number: u8) -> Result<(), Errno> {
+    match kill_number(-pid, number) {
         // Only ever a child that is not reaped yet: the number is still its own.
-        let _ = kill(Pid::from_raw(pid), signal);
+        Err(Errno::ESRCH) => kill_number(pid, number),
+        other => other,
     }
 }
 

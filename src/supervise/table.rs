@@ -1,15 +1,20 @@
-//! Every service and its process. Invariant: a process that PID 1 forked is in here from the turn that
-//! forked it until it is reaped, so no exit is taken for an orphan's.
+//! Every service and its process. Invariants: a process that PID 1 forked is in here from the turn that
+//! forked it until it is reaped, so no exit is taken for an orphan's; a machine is only stepped by
+//! [`Table::feed`], so that the indices agree with it.
 
+mod index;
 mod kept;
 
 use std::os::fd::OwnedFd;
 
+use self::index::Index;
 use self::kept::Mark;
 pub(super) use self::kept::keep_good;
 use super::exits::Exits;
+use super::flow::Flow;
 use super::log::Log;
 use super::machine::{Machine, Policy, Reason, State};
+use super::order;
 use super::protocol::ServiceInfo;
 use super::readiness::{Beat, Probe};
 use super::spec::{BOOT, ServiceSpec};
@@ -17,7 +22,7 @@ use crate::failure::Failure;
 use crate::time::Instant;
 
 /// How many services there may be; those that have ended make room for new ones.
-pub const SERVICES: usize = 512;
+pub const SERVICES: usize = 4096;
 
 /// A service's number; never used twice.
 pub type ServiceId = u32;
@@ -29,7 +34,9 @@ pub struct Service {
     pub id: ServiceId,
     /// What it is; `None` for the boot role.
     pub spec: Option<ServiceSpec>,
-    /// How it stands.
+    /// What it is from its next start on, where that was changed.
+    pub next: Option<Box<ServiceSpec>>,
+    /// How it stands; stepped by [`Table::feed`] only.
     pub machine: Machine,
     /// Tells whether its program was executed.
     pub executed: Option<OwnedFd>,
@@ -55,6 +62,25 @@ pub struct Service {
 }
 
 impl Service {
+    fn new(id: ServiceId, spec: Option<ServiceSpec>, machine: Machine) -> Self {
+        Self {
+            id,
+            spec,
+            next: None,
+            machine,
+            executed: None,
+            ready: None,
+            log: None,
+            notify: None,
+            said: None,
+            probe: None,
+            beat: None,
+            stranger: None,
+            kept: Vec::new(),
+            mark: Mark::default(),
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         self.spec.as_ref().map_or(BOOT, |spec| &spec.name)
@@ -77,6 +103,11 @@ impl Service {
 
     fn machine_reason(&self) -> String {
         match (self.machine.reason(), &self.spec) {
+            (Reason::Need(place, loss), Some(spec)) => {
+                let place = usize::try_from(place).unwrap_or(usize::MAX);
+                let name = spec.needs.get(place).map_or("a service", String::as_str);
+                format!("it needs {name}, which {loss}")
+            }
             (Reason::CannotSetUp(step, errno), Some(spec)) => {
                 Failure::errno(step.words(spec), errno).to_string()
             }
@@ -84,28 +115,21 @@ impl Service {
         }
     }
 
-    /// How it stands, for a client.
-    pub fn status(&self) -> ServiceInfo {
+    /// How it stands, for a client; `waits`: for whom it waits, in words.
+    fn status(&self, waits: Option<String>) -> ServiceInfo {
         let machine = &self.machine;
+        let spec = self.spec.as_ref();
         ServiceInfo {
             name: self.name().to_owned(),
             state: machine.state().name().to_owned(),
-            reason: self.reason(),
+            reason: waits.unwrap_or_else(|| self.reason()),
             pid: machine.pid(),
             exit: machine.last_exit(),
             starts: machine.counts().0,
             since: machine.since(),
-            needs: self
-                .spec
-                .as_ref()
-                .map(|spec| spec.needs.clone())
-                .unwrap_or_default(),
-            after: self
-                .spec
-                .as_ref()
-                .map(|spec| spec.after.clone())
-                .unwrap_or_default(),
-            critical: self.spec.as_ref().is_some_and(|spec| spec.critical),
+            needs: spec.map(|spec| spec.needs.clone()).unwrap_or_default(),
+            after: spec.map(|spec| spec.after.clone()).unwrap_or_default(),
+            critical: spec.is_some_and(|spec| spec.critical),
         }
     }
 }
@@ -120,40 +144,34 @@ pub struct Table {
     pub next: ServiceId,
     /// Those that the journal still has.
     gone: Vec<ServiceId>,
+    /// Mixed into what each service's jitter is taken from.
+    seed: u64,
+    index: Index,
+    pub(super) flow: Flow,
 }
 
 /// The boot role's number.
 pub const BOOT_ID: ServiceId = 0;
 
 impl Table {
-    /// Only the boot role.
-    pub fn new(now: Instant) -> Self {
+    /// Only the boot role. `seed`: bits that differ from one machine to the next.
+    pub fn new(seed: u64, now: Instant) -> Self {
+        let boot = Machine::new(Policy::BOOT, seed, now);
         Self {
-            services: vec![Service {
-                id: BOOT_ID,
-                spec: None,
-                machine: Machine::new(Policy::BOOT, 0, now),
-                executed: None,
-                ready: None,
-                log: None,
-                notify: None,
-                probe: None,
-                beat: None,
-                said: None,
-                stranger: None,
-                kept: Vec::new(),
-                mark: Mark::default(),
-            }],
+            services: vec![Service::new(BOOT_ID, None, boot)],
             exits: Exits::default(),
             next: BOOT_ID + 1,
             gone: Vec::new(),
+            seed,
+            index: Index::default(),
+            flow: Flow::default(),
         }
     }
 
     /// Makes the first child one that runs once (container mode).
     pub fn run_once(&mut self, now: Instant) {
         if let Some(main) = self.services.first_mut() {
-            main.machine = Machine::new(Policy::COMMAND, 0, now);
+            main.machine = Machine::new(Policy::COMMAND, self.seed, now);
         }
     }
 
@@ -171,69 +189,106 @@ impl Table {
 
     /// A service by number.
     pub fn get_mut(&mut self, id: ServiceId) -> Option<&mut Service> {
-        let service = self.services.iter_mut().find(|service| service.id == id)?;
+        let place = self.place(id)?;
+        let service = self.services.get_mut(place)?;
         service.mark.touch();
         Some(service)
     }
 
-    /// A service by name.
-    pub fn named(&self, name: &str) -> Option<&Service> {
-        self.services().find(|service| service.name() == name)
-    }
-
-    /// The service, or the boot role, whose process this is.
-    pub fn of_pid(&self, pid: i32) -> Option<&Service> {
-        self.services
-            .iter()
-            .find(|service| service.machine.pid() == Some(pid))
+    /// How a service stands, for a client.
+    pub fn status(&self, service: &Service) -> ServiceInfo {
+        service.status(order::waits(self, service))
     }
 
     /// Adds a service in the place of one of that name that has ended.
     ///
-    /// Errors: that one is still alive; there are too many.
+    /// Errors: that one is still alive; it needs a service that is not there; services would wait for
+    /// each other; there are too many.
     pub fn add(&mut self, spec: ServiceSpec, now: Instant) -> Result<ServiceId, Failure> {
-        let mut log = None;
-        if let Some(before) = self.named(&spec.name) {
-            if !before.machine.state().is_settled() {
-                return Err(taken(before));
-            }
-            let id = before.id;
-            // Whoever follows its log goes on with that of the new one.
-            log = self.forget(id).and_then(|before| before.log);
+        let before = self.named(&spec.name);
+        if let Some(live) = before.filter(|one| !one.machine.state().is_settled()) {
+            return Err(taken(live));
         }
-        self.make_room()?;
+        let before = before.map(|service| service.id);
+        order::check(self, &spec)?;
+        if before.is_none() {
+            self.make_room(&spec)?;
+        }
+        // Whoever follows its log goes on with that of the new one.
+        let log = before.and_then(|id| self.forget(id)?.log);
         let id = self.next;
-        self.next = self.next.wrapping_add(1).max(BOOT_ID + 1);
-        let policy = Policy::of(&spec);
-        let logs = spec.setup.logs();
+        self.next = self.next.saturating_add(1);
+        let machine = Machine::new(Policy::of(&spec), self.seed ^ u64::from(id), now);
+        let log = log.filter(|_| spec.setup.logs());
         self.services.push(Service {
-            id,
-            spec: Some(spec),
-            machine: Machine::new(policy, u64::from(id), now),
-            executed: None,
-            ready: None,
-            log: log.filter(|_| logs),
-            notify: None,
-            probe: None,
-            beat: None,
-            said: None,
-            stranger: None,
-            kept: Vec::new(),
-            mark: Mark::default(),
+            log,
+            ..Service::new(id, Some(spec), machine)
         });
+        self.index(id);
         Ok(id)
+    }
+
+    /// Has a service follow another description from its next start on.
+    ///
+    /// Errors: there is no service of that name; it needs one that is not there; services would wait for
+    /// each other.
+    pub fn redefine(&mut self, spec: Box<ServiceSpec>) -> Result<ServiceId, Failure> {
+        let Some(service) = self.named(&spec.name) else {
+            let name = &spec.name;
+            return Err(Failure::new(format!("there is no service '{name}'")));
+        };
+        let id = service.id;
+        order::check(self, &spec)?;
+        if let Some(service) = self.get_mut(id) {
+            service.next = Some(spec);
+        }
+        self.take_next(id);
+        Ok(id)
+    }
+
+    /// Puts a changed description into force, if the service is between two starts; whether it has one
+    /// before it.
+    pub(super) fn take_next(&mut self, id: ServiceId) -> bool {
+        let changed = self.get(id).filter(|service| service.next.is_some());
+        let Some(state) = changed.map(|service| service.machine.state()) else {
+            return false;
+        };
+        let is_pending = matches!(state, State::Pending { .. });
+        if !is_pending && !state.is_settled() {
+            return false;
+        }
+        self.unindex(id);
+        if let Some(service) = self.get_mut(id)
+            && let Some(next) = service.next.take()
+        {
+            service.machine.set_policy(Policy::of(&next));
+            service.spec = Some(*next);
+            service.mark.touch_spec();
+        }
+        self.index(id);
+        is_pending
     }
 
     /// Forgets every service; the boot role stays.
     pub fn forget_services(&mut self) {
-        self.services.retain(|service| service.spec.is_none());
+        let all: Vec<_> = self.services().map(|service| service.id).collect();
+        for id in all {
+            self.forget(id);
+        }
     }
 
-    fn make_room(&mut self) -> Result<(), Failure> {
+    /// Forgets the service that has been at rest for longest and that nobody else names.
+    fn make_room(&mut self, spec: &ServiceSpec) -> Result<(), Failure> {
         if self.services.len() <= SERVICES {
             return Ok(());
         }
-        let ended = self.services().filter(|s| s.machine.state().is_settled());
+        let is_free = |service: &&Service| {
+            let name = &service.spec.as_ref().map_or(BOOT, |spec| &spec.name);
+            service.machine.state().is_settled()
+                && !self.index.is_named(name)
+                && !spec.needs.iter().any(|need| need == name)
+        };
+        let ended = self.services().filter(is_free);
         let oldest = ended.min_by_key(|service| service.machine.since());
         let Some(id) = oldest.map(|service| service.id) else {
             return Err(Failure::new(format!(
@@ -292,15 +347,14 @@ mod tests {
     }
 
     fn start(table: &mut Table, id: ServiceId, pid: i32) {
-        let machine = &mut table.get_mut(id).unwrap().machine;
-        machine.step(Event::Start, Instant::BOOT);
-        machine.step(Event::Go, Instant::BOOT);
-        machine.step(Event::Forked(pid), Instant::BOOT);
+        for event in [Event::Start, Event::Go, Event::Forked(pid)] {
+            table.feed(id, event, Instant::BOOT);
+        }
     }
 
     #[test]
     fn a_live_name_is_taken_and_an_ended_one_replaced() {
-        let mut table = Table::new(Instant::BOOT);
+        let mut table = Table::new(0, Instant::BOOT);
         let id = table.add(spec("web"), Instant::BOOT).unwrap();
         start(&mut table, id, 7);
         let error = table.add(spec("web"), Instant::BOOT).unwrap_err();
@@ -309,8 +363,8 @@ mod tests {
             "service 'web' is already Starting (pid 7)"
         );
         assert_eq!(table.of_pid(7).unwrap().id, id);
-        let machine = &mut table.get_mut(id).unwrap().machine;
-        machine.step(Event::Exited(Exit::Code(0)), Instant::BOOT);
+        table.feed(id, Event::Exited(Exit::Code(0)), Instant::BOOT);
+        assert!(table.of_pid(7).is_none());
         let again = table.add(spec("web"), Instant::BOOT).unwrap();
         assert_ne!(id, again);
         assert_eq!(table.services().count(), 1);
@@ -318,14 +372,13 @@ mod tests {
 
     #[test]
     fn the_number_of_services_is_bounded() {
-        let mut table = Table::new(Instant::BOOT);
+        let mut table = Table::new(0, Instant::BOOT);
         for n in 0..SERVICES {
             let id = table.add(spec(&format!("s{n}")), Instant::BOOT).unwrap();
             start(&mut table, id, 100 + i32::try_from(n).unwrap());
         }
         assert!(table.add(spec("more"), Instant::BOOT).is_err());
-        let machine = &mut table.get_mut(5).unwrap().machine;
-        machine.step(Event::Exited(Exit::Code(0)), Instant::BOOT);
+        table.feed(5, Event::Exited(Exit::Code(0)), Instant::BOOT);
         assert!(table.add(spec("more"), Instant::BOOT).is_ok());
         assert!(table.named("s4").is_none());
         assert_eq!(table.services().count(), SERVICES);

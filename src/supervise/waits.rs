@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use super::machine::{Reason, State};
+use super::machine::{Hold, Reason, Stage, State, Then};
 use super::protocol::{Reply, Target, Until};
 use super::table::{Service, Table};
 use super::wire::wire_struct;
@@ -109,29 +109,52 @@ impl Waiting {
             let come = log.end() != from || over;
             return come.then(|| Reply::Log(log.chunk(from)));
         }
-        self.reached(service).or_else(|| {
+        self.reached(table, service).or_else(|| {
             over.then(|| match self.until {
-                Until::Executed | Until::Ready => Reply::Service(service.status()),
+                Until::Executed | Until::Ready => Reply::Service(table.status(service)),
                 Until::Exit | Until::Settled | Until::Stopped => Reply::TimedOut,
             })
         })
     }
 
-    fn reached(&self, service: &Service) -> Option<Reply> {
+    fn reached(&self, table: &Table, service: &Service) -> Option<Reply> {
         let machine = &service.machine;
         let state = machine.state();
         match self.until {
             Until::Executed => match state {
+                // Whoever waits for others may wait for long.
+                State::Pending { hold: Hold::Others } => {
+                    Some(Reply::Service(table.status(service)))
+                }
                 State::Pending { .. }
                 | State::Starting {
                     executed: false, ..
+                }
+                | State::Stopping {
+                    then: Then::Again, ..
                 } => None,
-                State::Failed => Some(failed(service)),
-                _ => Some(Reply::Service(service.status())),
+                State::Failed => Some(failed(table, service)),
+                _ => Some(Reply::Service(table.status(service))),
             },
-            Until::Ready => (state == State::Running || state.is_settled())
-                .then(|| Reply::Service(service.status())),
-            Until::Stopped => state.is_settled().then(|| Reply::Service(service.status())),
+            Until::Ready => (machine.is_ready() || state.is_settled())
+                .then(|| Reply::Service(table.status(service))),
+            Until::Stopped
+                if matches!(
+                    state,
+                    State::Stopping {
+                        stage: Stage::Stuck,
+                        ..
+                    }
+                ) =>
+            {
+                let pid = machine.pid().unwrap_or_default();
+                let name = service.name();
+                let text = format!("service '{name}' (pid {pid}) was killed and does not go");
+                Some(Reply::Refused(1, 0, text))
+            }
+            Until::Stopped => state
+                .is_settled()
+                .then(|| Reply::Service(table.status(service))),
             Until::Exit if machine.counts().1 != self.exits_before => ended(service),
             Until::Exit | Until::Settled if state.is_settled() => ended(service),
             Until::Exit | Until::Settled => None,
@@ -165,7 +188,7 @@ fn ended(service: &Service) -> Option<Reply> {
 }
 
 /// A service whose program cannot be executed is its caller's error; one that ran and failed is not.
-fn failed(service: &Service) -> Reply {
+fn failed(table: &Table, service: &Service) -> Reply {
     let name = service.name();
     let (errno, words) = match service.machine.reason() {
         Reason::CannotExecute(errno) => (errno, format!("cannot execute the program of '{name}'")),
@@ -176,7 +199,11 @@ fn failed(service: &Service) -> Reply {
                 format!("service '{name}': {}", words.unwrap_or_default()),
             )
         }
-        _ => return Reply::Service(service.status()),
+        Reason::Need(..) => {
+            let text = format!("service '{name}' has failed: {}", service.reason());
+            return Reply::Refused(1, 0, text);
+        }
+        _ => return Reply::Service(table.status(service)),
     };
     let status = if errno == Errno::ENOENT { 127 } else { 126 };
     Reply::Refused(status, errno as i32, words)

@@ -237,6 +237,11 @@ pub fn kill(pid: Pid, signal: impl Into<Option<Signal>>) -> Result<(), Errno> {
     seam("kill", || nix::sys::signal::kill(pid, signal))
 }
 
+/// kill(2) by number: real-time signals have no names.
+pub fn kill_number(pid: i32, number: u8) -> Result<(), Errno> {
+    seam("kill", || super::signal::send(pid, i32::from(number)))
+}
+
 /// poll(2).
 pub fn poll(fds: &mut [PollFd<'_>], timeout: PollTimeout) -> Result<libc::c_int, Errno> {
     look("poll", || nix::poll::poll(fds, timeout))

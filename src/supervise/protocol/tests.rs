@@ -181,7 +181,8 @@ fn requests() -> impl Strategy<Value = Request> {
         spec().prop_map(|spec| Request::Spawn(Box::new(spec))),
         ".{0,9}".prop_map(Request::List),
         (target, until, time.clone()).prop_map(|(t, u, l)| Request::Wait(t, u, l)),
-        (".{0,9}", time.clone(), time.clone()).prop_map(|(n, g, l)| Request::Stop(n, g, l)),
+        (".{0,9}", proptest::option::of(time.clone()), time.clone())
+            .prop_map(|(n, g, l)| Request::Stop(n, g, l)),
         Just(Request::Exits),
         (power, urgency).prop_map(|(power, urgency)| Request::Power(power, urgency)),
         (".{0,9}", time.clone()).prop_map(|(name, limit)| Request::Start(name, limit)),

@@ -122,7 +122,7 @@ fn one_too_many_costs_the_most_silent() {
     let mut fixture = Fixture::new("many");
     let first = fixture.connect();
     let waiting = fixture.newest();
-    let table = Table::new(Instant::now());
+    let table = Table::new(0, Instant::now());
     let target = Target::Name("web".into());
     let wait = Waiting::new(target, Until::Ready, None, &table);
     fixture.server.wait(waiting, wait);

@@ -30,6 +30,7 @@ impl Mark {
 
 wire_struct!(Service {
     id,
+    next,
     machine,
     executed,
     ready,
@@ -81,6 +82,7 @@ impl Table {
         keep_good(state.section(Section::Service), strict, |_, service| {
             self.put_back(service);
         })?;
+        self.index_all();
         keep_good(
             state.section(Section::Spec),
             strict,
@@ -93,6 +95,7 @@ impl Table {
         // One without a description is none.
         self.services
             .retain(|service| service.id == BOOT_ID || service.spec.is_some());
+        self.index_all();
         Ok(())
     }
 
@@ -100,6 +103,7 @@ impl Table {
     pub fn restore_boot(&mut self, state: &State<'_>) {
         if let Ok(Some(boot)) = state.get(Section::Service.key(BOOT_ID)) {
             self.put_back(boot);
+            self.index_all();
         }
     }
 
@@ -112,9 +116,12 @@ impl Table {
 
     /// Forgets a service.
     pub(super) fn forget(&mut self, id: ServiceId) -> Option<Service> {
-        let at = self.services.iter().position(|service| service.id == id)?;
+        let at = self.place(id)?;
+        self.unindex(id);
         self.gone.push(id);
-        Some(self.services.remove(at))
+        let service = self.services.remove(at);
+        self.note_pid(id, service.machine.pid(), None);
+        Some(service)
     }
 }
 

@@ -1,0 +1,90 @@
+//! How one service's change reaches the others. [`Table::feed`] is the only way in, [`Table::poll`] the
+//! only way out, drained after every feed. Pure. Invariant: whoever depends on a service that has
+//! changed, or is depended on by it, has been looked at again before [`Table::poll`] says `None`.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::machine::{Action, Event, Reason};
+use super::order;
+use super::table::{Service, ServiceId, Table};
+use crate::time::Instant;
+
+/// What is to be done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Todo {
+    /// A machine asks for this.
+    Act(ServiceId, Action),
+    /// A service has another state than before, when this was the reason.
+    Changed(ServiceId, Reason),
+}
+
+/// What is under way; nothing between two turns.
+#[derive(Debug, Default)]
+pub struct Flow {
+    todo: VecDeque<Todo>,
+    look_at: BTreeSet<ServiceId>,
+}
+
+impl Table {
+    /// Tells a service's machine what happened.
+    pub fn feed(&mut self, id: ServiceId, event: Event, now: Instant) {
+        let Some(service) = self.get_mut(id) else {
+            return;
+        };
+        let machine = &mut service.machine;
+        let (state, reason) = (machine.state(), machine.reason());
+        let (pid, ready) = (machine.pid(), machine.is_ready());
+        let action = machine.step(event, now);
+        let pid_now = machine.pid();
+        let changed = machine.state() != state || machine.is_ready() != ready;
+        self.note_pid(id, pid, pid_now);
+        if changed {
+            self.flow.todo.push_back(Todo::Changed(id, reason));
+            self.look_around(id);
+        }
+        if let Some(action) = action {
+            self.flow.todo.push_back(Todo::Act(id, action));
+        }
+    }
+
+    /// What is to be done, until there is nothing. [`Action::Fork`] is answered with another feed.
+    pub fn poll(&mut self, now: Instant) -> Option<Todo> {
+        loop {
+            if let Some(todo) = self.flow.todo.pop_front() {
+                return Some(todo);
+            }
+            let id = self.flow.look_at.pop_first()?;
+            if self.take_next(id) {
+                for id in order::to_start(self, id) {
+                    self.feed(id, Event::Start, now);
+                }
+            }
+            let event = self.get(id).and_then(|service| order::next(self, service));
+            if let Some(event) = event {
+                self.feed(id, event, now);
+            }
+        }
+    }
+
+    /// Has every service looked at again: after a state was read.
+    pub fn look_at_all(&mut self) {
+        let all: Vec<_> = self.all().iter().map(|service| service.id).collect();
+        self.flow.look_at.extend(all);
+    }
+
+    /// Has a service looked at again, and whoever it or who it depends on.
+    fn look_around(&mut self, id: ServiceId) {
+        self.flow.look_at.insert(id);
+        let Some(spec) = self.get(id).and_then(|service| service.spec.as_ref()) else {
+            return;
+        };
+        let below = spec.needs.iter().chain(&spec.after);
+        let below = below.filter_map(|name| self.named(name));
+        let around: Vec<_> = self
+            .dependents(&spec.name)
+            .chain(below)
+            .map(|service: &Service| service.id)
+            .collect();
+        self.flow.look_at.extend(around);
+    }
+}

@@ -1,0 +1,133 @@
+//! What clients ask of services: start, stop, restart, signal, another description. Invariant: what
+//! cannot be done is refused with the service's name, its state and the reason, and changes nothing.
+
+use std::time::Duration;
+
+use super::machine::Event;
+use super::protocol::{Reply, Target, Until};
+use super::spec::{ServiceSpec, check_name};
+use super::supervisor::{Answer, EXECUTED, Supervisor, cut, refuse, signal_group};
+use super::table::{Service, ServiceId};
+use super::waits::unknown;
+use crate::failure::Failure;
+use crate::time::Instant;
+
+impl Supervisor {
+    /// A new service, which is started.
+    pub(super) fn request_spawn(&mut self, spec: ServiceSpec, now: Instant) -> Answer {
+        let name = spec.name.clone();
+        let added = check_name(&name)
+            .and_then(|()| self.refuse_when_ending())
+            .and_then(|()| self.table.add(spec, now));
+        match added {
+            Err(failure) => Answer::Now(refuse(&failure)),
+            Ok(id) => {
+                self.start_with_needs(id, now);
+                self.later(Target::Name(name), Until::Executed, EXECUTED, now)
+            }
+        }
+    }
+
+    /// Starts a service and what it needs.
+    pub(super) fn request_start(&mut self, name: String, limit: Duration, now: Instant) -> Answer {
+        match self
+            .found(&name)
+            .and_then(|id| self.refuse_when_ending().map(|()| id))
+        {
+            Err(failure) => Answer::Now(refuse(&failure)),
+            Ok(id) => {
+                self.start_with_needs(id, now);
+                self.later(Target::Name(name), Until::Executed, limit, now)
+            }
+        }
+    }
+
+    /// Stops a service, and first those that need it; starts it again, and with it those.
+    pub(super) fn request_restart(
+        &mut self,
+        name: String,
+        limit: Duration,
+        now: Instant,
+    ) -> Answer {
+        match self
+            .found(&name)
+            .and_then(|id| self.refuse_when_ending().map(|()| id))
+        {
+            Err(failure) => Answer::Now(refuse(&failure)),
+            Ok(id) => {
+                let event = Event::Restart(self.stop_timeout(id));
+                self.table.feed(id, event, now);
+                self.start_with_needs(id, now);
+                self.later(Target::Name(name), Until::Executed, limit, now)
+            }
+        }
+    }
+
+    /// Stops a service, and first those that need it. Without `grace`, each has the time that its
+    /// description gives it.
+    pub(super) fn request_stop(
+        &mut self,
+        name: String,
+        grace: Option<Duration>,
+        limit: Duration,
+        now: Instant,
+    ) -> Answer {
+        match self.found(&name) {
+            Err(_) => Answer::Now(unknown(&cut(name))),
+            Ok(id) => {
+                let grace = grace.unwrap_or_else(|| self.stop_timeout(id));
+                self.event(id, Event::Stop(grace), now);
+                self.later(Target::Name(name), Until::Stopped, limit, now)
+            }
+        }
+    }
+
+    /// Sends a service's process group a signal.
+    pub(super) fn request_signal(&mut self, name: &str, signal: u8) -> Reply {
+        let found = self.table.named(name);
+        let sent = match found.map(|service| (service, service.machine.pid())) {
+            None => return unknown(&cut(name.to_owned())),
+            Some((service, None)) => Err(Failure::new(format!(
+                "service '{name}' has no process: {}",
+                self.standing(service)
+            ))),
+            Some((_, Some(_))) if !(1..=64).contains(&signal) => {
+                Err(Failure::new(format!("there is no signal {signal}")))
+            }
+            Some((_, Some(pid))) => signal_group(pid, signal).map_err(|errno| {
+                Failure::errno(format!("send signal {signal} to '{name}'"), errno)
+            }),
+        };
+        match sent {
+            Ok(()) => Reply::Done,
+            Err(failure) => refuse(&failure),
+        }
+    }
+
+    /// Another description for a service, from its next start on.
+    pub(super) fn request_redefine(&mut self, spec: Box<ServiceSpec>) -> Reply {
+        match self.table.redefine(spec) {
+            Ok(_) => Reply::Done,
+            Err(failure) => refuse(&failure),
+        }
+    }
+
+    /// `Backoff (exit 1)`
+    fn standing(&self, service: &Service) -> String {
+        let status = self.table.status(service);
+        match status.reason.as_str() {
+            "" => status.state,
+            reason => format!("{} ({reason})", status.state),
+        }
+    }
+
+    fn found(&self, name: &str) -> Result<ServiceId, Failure> {
+        let found = self.table.named(name).map(|service| service.id);
+        found.ok_or_else(|| Failure::new(format!("there is no service '{name}'")))
+    }
+
+    fn stop_timeout(&self, id: ServiceId) -> Duration {
+        let spec = self.table.get(id).and_then(|service| service.spec.as_ref());
+        spec.map_or(Duration::ZERO, |spec| spec.stop_timeout)
+    }
+}
