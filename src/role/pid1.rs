@@ -31,7 +31,7 @@ use crate::supervise::table::ServiceId;
 use crate::sys::call::{self, getuid, sigprocmask};
 use crate::sys::child::{self, Exit, Peek};
 use crate::sys::power::Authority;
-use crate::sys::{entry, fault};
+use crate::sys::{entry, fault, limits};
 use crate::time::{Instant, parse_duration};
 
 /// How many children are reaped in one turn; clients are served in between.
@@ -153,6 +153,7 @@ impl Init {
     }
 
     fn run(mut self) -> ! {
+        limits::raise_open_files();
         self.supervisor.start_boot(Instant::now());
         loop {
             let begun = Instant::now();

@@ -25,7 +25,7 @@ use super::wire::{Malformed, Reader, Wire, Writer};
 use crate::sys::call::{execve, fcntl, pipe2, read, setsid, write};
 use crate::sys::child::Exit;
 use crate::sys::process::{self, Fork, exit_now, fork};
-use crate::sys::{seqpacket, signal};
+use crate::sys::{limits, seqpacket, signal};
 
 /// How children are made here.
 #[derive(Debug)]
@@ -292,6 +292,7 @@ fn enter(given: Option<BorrowedFd<'_>>) {
         // Where it had this number already, that changed nothing.
         let _ = process::set_cloexec(GIVEN, false);
     }
+    limits::restore_open_files();
     signal::reset_for_child();
 }
 

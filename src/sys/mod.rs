@@ -11,6 +11,7 @@ pub mod environment;
 pub mod fault;
 pub mod inherited;
 pub mod klog;
+pub mod limits;
 pub mod notify;
 pub mod packet;
 pub mod power;

@@ -18,5 +18,6 @@ mod logs;
 mod power;
 mod readiness;
 mod reaping;
+mod scale;
 mod services;
 mod support;

@@ -100,14 +100,24 @@ impl Init {
     }
 
     /// Waits until this holds.
-    pub fn until<T>(&self, what: &str, mut test: impl FnMut() -> Option<T>) -> T {
+    pub fn until<T>(&self, what: &str, test: impl FnMut() -> Option<T>) -> T {
+        self.until_within(what, LIMIT, test)
+    }
+
+    /// Waits until this holds, for so long at most.
+    pub fn until_within<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut test: impl FnMut() -> Option<T>,
+    ) -> T {
         let begun = Instant::now();
         loop {
             if let Some(found) = test() {
                 return found;
             }
             assert!(
-                begun.elapsed() < LIMIT,
+                begun.elapsed() < limit,
                 "{what}: not in time\n{}",
                 self.log()
             );
@@ -184,6 +194,26 @@ impl Init {
         };
         let before: Vec<_> = children.split_whitespace().filter(is_zombie).collect();
         before.into_iter().filter(is_zombie).count()
+    }
+
+    /// CPU time of PID 1 so far, in hundredths of a second at best.
+    pub fn cpu(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap();
+        let (_, rest) = stat.rsplit_once(") ").unwrap();
+        let fields: Vec<_> = rest.split(' ').collect();
+        let ticks = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// Anonymous memory of PID 1 in kB.
+    pub fn anonymous(&self) -> u64 {
+        let path = format!("/proc/{}/smaps_rollup", self.pid);
+        let text = fs::read_to_string(path).unwrap();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("Anonymous:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.unwrap().parse().unwrap()
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -24,7 +24,7 @@ use crate::supervise::{spawn, voice};
 use crate::sys::call::{chdir, execve, fchdir, kill, open, pipe2, read, sigprocmask, write};
 use crate::sys::power::Authority;
 use crate::sys::process::{self, Fork, exit_now, fork};
-use crate::sys::signal;
+use crate::sys::{limits, signal};
 use crate::time::Instant;
 
 /// The longest refusal in bytes that comes out of the check; a pipe takes it at once.
@@ -246,6 +246,7 @@ impl Init {
         let home = open(c".", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
         let _ = chdir(c"/");
         process::cloexec_from(3);
+        limits::restore_open_files();
         // exec(2) itself puts an end to handlers.
         signal::heed_all();
         let mut mask = SigSet::all();
@@ -259,6 +260,7 @@ impl Init {
             Ok(never) => match never {},
         };
         let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
+        limits::raise_open_files();
         let _ = home.and_then(fchdir);
         if let Some(eraser) = eraser {
             eraser.dismiss();

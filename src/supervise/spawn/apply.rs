@@ -16,7 +16,7 @@ use crate::supervise::setup::{Setup, Stdio, Step};
 use crate::supervise::spec::ServiceSpec;
 use crate::supervise::voice;
 use crate::sys::call::{chdir, open, setsid, write};
-use crate::sys::{privileges, process, signal};
+use crate::sys::{limits, privileges, process, signal};
 
 /// What came of a step.
 pub(super) type Done = Result<(), (Step, Errno)>;
@@ -53,6 +53,7 @@ pub(super) fn restrict(spec: &ServiceSpec) -> Done {
     if let Some(nice) = setup.nice {
         privileges::set_nice(nice).map_err(failed(Step::Nice))?;
     }
+    limits::restore_open_files();
     for (place, &(which, soft, hard)) in (0..).zip(&setup.rlimits) {
         privileges::set_limit(which, soft, hard).map_err(failed(Step::Rlimit(place)))?;
     }

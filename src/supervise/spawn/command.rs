@@ -12,6 +12,7 @@ use nix::unistd::{Pid, getpgrp, setpgid, tcsetpgrp};
 
 use super::{Launcher, Pipes, Started, exec_path, prefixed, variable};
 use crate::supervise::program::DEFAULT_PATH;
+use crate::sys::limits;
 use crate::sys::process::{self, Fork, fork};
 
 /// What is executed, and how.
@@ -47,6 +48,7 @@ impl Launcher {
                 if let Some(terminal) = command.terminal.and_then(process::borrow_number) {
                     let _ = tcsetpgrp(terminal, getpgrp());
                 }
+                limits::restore_open_files();
                 let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&command.mask), None);
                 pipes.give_up(None, self.execute(command))
             }
