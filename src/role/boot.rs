@@ -21,6 +21,7 @@ use crate::cmd::Flow;
 use crate::console::countdown::{Countdown, Key, Outcome};
 use crate::console::tty::Kind;
 use crate::console::{Ended, Session, Settings, message, quiet, say, wait};
+use crate::role::pid1::RESCUE;
 use crate::script::Shell;
 use crate::supervise::client::{self, Client};
 use crate::sys::signal;
@@ -80,6 +81,7 @@ impl Arguments {
         while let Some(arg) = args.next() {
             match arg.to_str() {
                 Some("--again") => given.again = true,
+                Some("--rescue") => message(RESCUE),
                 Some("--script") => given.script = args.next().map(PathBuf::from),
                 Some(text) => {
                     let number = text.strip_prefix("--control-fd=");

@@ -17,7 +17,8 @@ use crate::failure::Failure;
 use crate::script::traps::signal_number;
 use crate::supervise::program::SHELL;
 use crate::supervise::spawn::Command;
-use crate::sys::{entry, process, signal, tty};
+use crate::supervise::wire::wire_struct;
+use crate::sys::{crash, entry, process, signal, tty};
 
 const HELP: &str = "\
 usage: initsh --container [-g] [-p SIGNAL] [--] [COMMAND [ARG…]]
@@ -51,12 +52,14 @@ pub struct Terminal {
     pub foreground: bool,
 }
 
+wire_struct!(Terminal { fd, foreground });
+
 /// Runs with the words that follow `--container`; the exit status, unless the command's is it.
 pub fn run(words: Vec<OsString>) -> u8 {
     let mut before = SigSet::empty();
     let _ = sigprocmask(
         SigmaskHow::SIG_SETMASK,
-        Some(&SigSet::all()),
+        Some(&crash::blocked()),
         Some(&mut before),
     );
     // Ignored by whoever started this, it would have the kernel reap in our place.

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
+use self::pid1::resume::Resume;
 use crate::cmd;
 use crate::sys::{entry, power, signal};
 
@@ -25,6 +26,10 @@ pub enum Role {
     Namespace(Vec<OsString>),
     /// `--container`: in place of a container's PID 1.
     Container(Vec<OsString>),
+    /// `--resume=…`, `--recover=…`: what was PID 1 before; our first argument.
+    Again(OsString, Resume),
+    /// `--check-state=…`: whether this program could become PID 1.
+    Check(String),
     /// `--boot`: the child of PID 1 that runs the boot script and the shell.
     Boot(Vec<OsString>),
     /// Anything else: a script, `-c`, a built-in (also by the name of a link to the binary), the prompt.
@@ -41,6 +46,8 @@ pub fn start(args: Vec<OsString>) -> u8 {
     }
     match role {
         Role::Machine => pid1::machine(),
+        Role::Again(name, given) => pid1::resume::run(&name, given),
+        Role::Check(state) => pid1::resume::check(&state),
         Role::Namespace(args) => pid1::namespace(args),
         Role::Container(args) => container::run(args),
         Role::Boot(args) => boot::run(args),
@@ -48,12 +55,19 @@ pub fn start(args: Vec<OsString>) -> u8 {
     }
 }
 
+/// In front of the number of a state's descriptor.
+const CHECK: &str = "--check-state=";
+
 fn choose(args: Vec<OsString>, machine: bool) -> Role {
+    let resume = args.get(1).and_then(Resume::read);
+    let mut args = args.into_iter();
+    let called = args.next().unwrap_or_default();
+    if let Some(given) = resume {
+        return Role::Again(called, given);
+    }
     if machine {
         return Role::Machine;
     }
-    let mut args = args.into_iter();
-    let called = args.next().unwrap_or_default();
     let called = Path::new(&called).file_name().unwrap_or_default();
     if cmd::find(called).is_some() {
         return Role::Shell([called.to_owned()].into_iter().chain(args).collect());
@@ -62,6 +76,7 @@ fn choose(args: Vec<OsString>, machine: bool) -> Role {
     match rest.peek().and_then(|first| first.to_str()) {
         Some("--pid1") => Role::Namespace(rest.skip(1).collect()),
         Some("--container") => Role::Container(rest.skip(1).collect()),
+        Some(text) if text.starts_with(CHECK) => Role::Check(text[CHECK.len()..].to_owned()),
         Some("--boot") => Role::Boot(rest.skip(1).collect()),
         _ => Role::Shell(rest.collect()),
     }

@@ -3,27 +3,34 @@
 
 mod brake;
 mod container;
+mod crash;
 mod ending;
 mod handover;
+mod kept;
+pub(super) mod resume;
 mod signals;
 mod sources;
+mod upgrade;
 
 use std::ffi::{CStr, CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::signal::SigmaskHow;
 use nix::sys::signalfd::SignalFd;
 
 use self::brake::Brake;
 use self::container::Container;
+pub(super) use self::crash::RESCUE;
 use self::handover::HandingOver;
+use self::kept::{Head, Keeper, Rule};
 use self::sources::Source;
+use self::upgrade::Upgrade;
 use super::container::Terminal;
 use crate::paths::run_dir;
-use crate::supervise::protocol::Reply;
-use crate::supervise::server::{Interest, Server};
+use crate::supervise::protocol::{Reply, Request};
+use crate::supervise::server::{ClientId, Interest, Server};
 use crate::supervise::shutdown::{Helper, Shutdown};
 use crate::supervise::spawn::{Boot, Command};
 use crate::supervise::supervisor::{Answer, Supervisor};
@@ -31,8 +38,11 @@ use crate::supervise::table::ServiceId;
 use crate::sys::call::{self, getuid, sigprocmask};
 use crate::sys::child::{self, Exit, Peek};
 use crate::sys::power::Authority;
-use crate::sys::{entry, fault, limits};
+use crate::sys::{crash as fatal, entry, fault, limits, process};
 use crate::time::{Instant, parse_duration};
+
+/// The first argument of a PID 1, whatever it was called by.
+const NAME: &CStr = c"initsh";
 
 /// How many children are reaped in one turn; clients are served in between.
 const REAPED: usize = 512;
@@ -82,7 +92,8 @@ pub(super) fn container(command: Command, group: bool, terminal: Option<Terminal
         command: Some(command),
         ..Boot::default()
     };
-    let mut init = Init::new(None, boot);
+    let _ = fatal::install(c"initsh");
+    let mut init = Init::new(None, boot, c"initsh".to_owned());
     init.container = Some(container);
     init.server.listener.be_modest();
     init.run()
@@ -90,7 +101,7 @@ pub(super) fn container(command: Command, group: bool, terminal: Option<Terminal
 
 fn run(boot: Boot, time_to_end: Option<Duration>) -> u8 {
     // First of all: whoever says "power off" very early is heard.
-    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None);
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&fatal::blocked()), None);
     entry::secure_standard_fds();
     let Some(authority) = Authority::take() else {
         let line = b"initsh: --pid1: this is not the first process of a PID namespace\n";
@@ -101,7 +112,8 @@ fn run(boot: Boot, time_to_end: Option<Duration>) -> u8 {
         true => drop(authority.catch_ctrl_alt_del()),
         false => fault::order_from_environment(),
     }
-    let mut init = Init::new(Some(authority), boot);
+    let _ = fatal::install(NAME);
+    let mut init = Init::new(Some(authority), boot, NAME.to_owned());
     init.time_to_end = time_to_end;
     init.run()
 }
@@ -126,16 +138,42 @@ struct Init {
     half_reaped: Option<i32>,
     patient_until: Instant,
     brake: Brake,
+    head: Head,
+    keeper: Keeper,
+    upgrade: Option<Upgrade>,
+    /// How the check of an upgrade has ended.
+    checked: Option<Exit>,
+    /// Whom the next program answers.
+    asking: Option<ClientId>,
+    rescue: bool,
+    sent_told: Instant,
 }
 
 impl Init {
-    fn new(authority: Option<Authority>, boot: Boot) -> Self {
+    fn new(authority: Option<Authority>, boot: Boot, name: CString) -> Self {
         let now = Instant::now();
         let machine = authority.is_some_and(Authority::over_machine);
         Self {
             authority,
             container: None,
             signals: signals::open(),
+            head: Head {
+                rule: match authority {
+                    Some(_) if machine => Rule::Machine,
+                    Some(_) => Rule::Namespace,
+                    None => Rule::Nothing,
+                },
+                name,
+                path: process::own_path().to_owned(),
+                boot: boot.clone(),
+                open_files: None,
+            },
+            keeper: Keeper::default(),
+            upgrade: None,
+            checked: None,
+            asking: None,
+            rescue: false,
+            sent_told: Instant::BOOT,
             supervisor: Supervisor::new(machine, boot, now),
             server: Server::new(run_dir(), getuid().as_raw(), now),
             shutdown: Shutdown::default(),
@@ -155,6 +193,10 @@ impl Init {
     fn run(mut self) -> ! {
         limits::raise_open_files();
         self.supervisor.start_boot(Instant::now());
+        self.go_on()
+    }
+
+    fn go_on(mut self) -> ! {
         loop {
             let begun = Instant::now();
             self.upkeep(begun);
@@ -177,6 +219,8 @@ impl Init {
             }
             self.go_over(now);
             self.pet(now);
+            self.record();
+            self.upgrade(now);
             self.brake(begun);
         }
     }
@@ -193,6 +237,8 @@ impl Init {
             self.look_after_socket(now);
         }
         self.server.close_slow(now);
+        self.mind_upgrade(now);
+        self.tell_sent(now);
     }
 
     fn look_after_socket(&mut self, now: Instant) {
@@ -216,8 +262,10 @@ impl Init {
             Source::Client(id, Interest::Write) => self.server.flush(id),
             Source::Client(id, Interest::Read) => {
                 if let Some(request) = self.server.read(id, now) {
-                    match self.supervisor.request(request, now) {
+                    fatal::serving(id);
+                    match self.answer(request, now) {
                         Answer::Now(reply) => self.server.reply(id, &reply, now),
+                        Answer::Upgrade(path) => self.begin_upgrade(path, Some(id), now),
                         Answer::Later(waiting) => self.server.wait(id, waiting),
                         Answer::HandOver(order) => self.begin_hand_over(id, order, now),
                         Answer::Power(power, urgency) => {
@@ -225,6 +273,7 @@ impl Init {
                             self.begin(power, urgency, now);
                         }
                     }
+                    fatal::serving(0);
                 }
             }
             Source::Executed(id) => self.supervisor.hear_executed(id, now),
@@ -233,6 +282,13 @@ impl Init {
             Source::Notify(id) => self.supervisor.hear_notify(id, now),
             // All together: see `hear_logs`.
             Source::Log(_) => {}
+        }
+    }
+
+    fn answer(&mut self, request: Request, now: Instant) -> Answer {
+        match self.refused_in_rescue(&request) {
+            Some(reply) => Answer::Now(reply),
+            None => self.supervisor.request(request, now),
         }
     }
 
@@ -279,9 +335,14 @@ impl Init {
     fn take_exit(&mut self, pid: i32, exit: Exit, named: bool, now: Instant) {
         if self.helper == Some(pid) {
             self.helper_ended(exit);
-        } else {
+        } else if !self.end_check(pid, exit) {
+            let orphan = self.supervisor.table.of_pid(pid).is_none() && !self.server.minds(pid);
             self.supervisor.ended(pid, exit, named, now);
             self.server.note_exit(pid, exit);
+            match orphan {
+                true => self.record_exit(),
+                false => self.record(),
+            }
         }
     }
 

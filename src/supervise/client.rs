@@ -6,6 +6,7 @@
 //! on the doorbell itself, processes that share it cannot get each other's replies. Everybody else
 //! connects to `$INITSH_RUN/control`.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -17,7 +18,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::exits::Ended;
 pub use super::protocol::ServiceInfo;
 use super::protocol::{
-    LogChunk, MAX_MESSAGE, Power, Reply, Request, Target, Until, Urgency, VERSION,
+    CRASHED, LogChunk, MAX_MESSAGE, Power, Reply, Request, Target, Until, Urgency, VERSION,
 };
 use super::spec::ServiceSpec;
 use super::watchdog::WatchdogInfo;
@@ -32,6 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long PID 1 waits for a program to be executed before it answers anyway.
 const EXECUTED: Duration = Duration::from_secs(5);
+
+/// How long PID 1 may take to check another program, and how long it may rest after a crash.
+const UPGRADED: Duration = Duration::from_secs(10);
 
 static DOORBELL: AtomicI32 = AtomicI32::new(-1);
 
@@ -297,6 +301,27 @@ impl Client {
     pub fn until_closed(self) -> Result<(), Failure> {
         let mut socket = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
         signal::poll_until(&mut socket, None).map(drop)
+    }
+
+    /// Puts the program at `path` in PID 1's place (empty: what is at its own path now). Returns when
+    /// it is there.
+    ///
+    /// Errors: why it is not, in PID 1's words; nothing has changed then.
+    pub fn upgrade(&mut self, path: &OsStr) -> Result<(), Failure> {
+        match self.ask(&Request::Upgrade(path.to_owned()), UPGRADED)? {
+            Reply::Done => Ok(()),
+            other => Err(refused(other, "upgrade")),
+        }
+    }
+
+    /// Crashes PID 1; what its next program says about it.
+    ///
+    /// Errors: it did not crash.
+    pub fn crash(&mut self, how: &str) -> Result<String, Failure> {
+        match self.ask(&Request::Crash(how.to_owned()), UPGRADED)? {
+            Reply::Refused(CRASHED, _, words) => Ok(words),
+            other => Err(refused(other, "crash")),
+        }
     }
 
     fn service(

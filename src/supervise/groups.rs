@@ -11,6 +11,7 @@ use nix::sys::stat::Mode;
 
 use super::cgroup::SLICE;
 use super::spec::ServiceSpec;
+use super::wire::{Malformed, Reader, Wire, Writer};
 use crate::sys::call::{open, rmdir, write};
 use crate::time::Instant;
 
@@ -23,6 +24,16 @@ const MOST: usize = 512;
 /// The groups that are to be removed once they are empty.
 #[derive(Debug, Default)]
 pub struct Groups(Vec<(PathBuf, Instant)>);
+
+impl Wire for Groups {
+    fn write(&self, to: &mut Writer) {
+        self.0.write(to);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Wire::read(from).map(Self)
+    }
+}
 
 impl Groups {
     /// A service's process is about to enter its group.

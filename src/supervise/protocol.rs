@@ -21,6 +21,9 @@ pub const MAX_MESSAGE: usize = 64 * 1024;
 /// How long a reply with a list grows before it is cut; the client asks for the rest.
 pub const LIST_FULL: usize = 16 * 1024;
 
+/// The status of a refusal because PID 1 crashed in the middle (sysexits: EX_SOFTWARE).
+pub const CRASHED: u8 = 70;
+
 /// How the machine is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Power {

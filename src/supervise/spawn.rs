@@ -21,7 +21,7 @@ use super::readiness::pidfile;
 use super::setup::Step;
 use super::spec::{NOTIFY_SOCKET, Program, READY_FD, Ready, ServiceSpec};
 use super::voice;
-use super::wire::{Malformed, Reader, Wire, Writer};
+use super::wire::{Malformed, Reader, Wire, Writer, wire_struct};
 use crate::sys::call::{execve, fcntl, pipe2, read, setsid, write};
 use crate::sys::child::Exit;
 use crate::sys::process::{self, Fork, exit_now, fork};
@@ -31,7 +31,8 @@ use crate::sys::{limits, seqpacket, signal};
 #[derive(Debug)]
 pub struct Launcher {
     machine: bool,
-    own: Option<OwnedFd>,
+    /// Our own executable.
+    pub own: Option<OwnedFd>,
 }
 
 /// What PID 1 has for a service besides its description.
@@ -87,7 +88,18 @@ pub enum Executed {
 /// The number of the descriptor that a program is given: one digit, because some shells know no others.
 const GIVEN: i32 = 3;
 
+wire_struct!(Boot {
+    instead,
+    extra,
+    command
+});
+
 impl Launcher {
+    /// Our own executable.
+    pub fn own(&self) -> Option<BorrowedFd<'_>> {
+        self.own.as_ref().map(AsFd::as_fd)
+    }
+
     /// Keeps a descriptor of our own executable, so that built-ins and the boot role can be executed
     /// whatever becomes of its path.
     pub fn new(machine: bool) -> Self {

@@ -2,6 +2,7 @@
 //! machine is carried out before anything else happens; what a pipe of a child says is taken in before
 //! that child's end.
 
+use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
@@ -45,17 +46,23 @@ pub struct Supervisor {
     pub voice: Voice,
     /// What resets a machine whose PID 1 hangs.
     pub watchdog: Watchdog,
-    launcher: Launcher,
+    /// How children are made.
+    pub launcher: Launcher,
     boot: Boot,
-    doorbell: Option<OwnedFd>,
-    boot_has_run: bool,
-    ending: bool,
-    critical: Option<u8>,
+    /// See [`Self::take_doorbell`].
+    pub doorbell: Option<OwnedFd>,
+    /// Whether the boot role's program was ever executed.
+    pub boot_has_run: bool,
+    /// Whether nothing is started any more.
+    pub ending: bool,
+    /// The status of a critical service that has failed.
+    pub critical: Option<u8>,
     /// When logs are looked at again.
     pub(super) logs_rest: Option<Instant>,
-    groups: Groups,
+    /// Control groups that are to be removed.
+    pub groups: Groups,
     /// Processes that only work for PID 1.
-    pub(super) helpers: Vec<i32>,
+    pub helpers: Vec<i32>,
 }
 
 /// What a request leads to.
@@ -69,6 +76,8 @@ pub enum Answer {
     Power(Power, Urgency),
     /// Another PID 1.
     HandOver(HandOver),
+    /// Another program in PID 1's place.
+    Upgrade(OsString),
 }
 
 impl Supervisor {
@@ -97,6 +106,11 @@ impl Supervisor {
     /// The end of the doorbell of a boot role that was started since the last call.
     pub fn take_doorbell(&mut self) -> Option<OwnedFd> {
         self.doorbell.take()
+    }
+
+    /// From its next start on, the boot role says that this is rescue mode.
+    pub fn boot_in_rescue(&mut self) {
+        self.boot.extra.push(c"--rescue".to_owned());
     }
 
     /// Starts the boot role.
@@ -407,13 +421,9 @@ impl Supervisor {
                 Answer::Now(refuse(&Failure::usage(text)))
             }
             Request::Power(power, urgency) => Answer::Power(power, urgency),
-            Request::Upgrade(_) => Answer::Now(refuse(&Failure::new("not yet"))),
+            Request::Upgrade(path) => Answer::Upgrade(path),
             Request::HandOver(order) => Answer::HandOver(order),
-            Request::Crash(how) => Answer::Now(match fault::answer(&how) {
-                Some(Ok(())) => Reply::Done,
-                Some(Err(text)) => refuse(&Failure::new(text)),
-                None => refuse(&Failure::new("not yet")),
-            }),
+            Request::Crash(how) => Answer::Now(crash(&how)),
             Request::Log(name, from, limit) => self.request_log(name, from, limit, now),
             Request::Watchdog(request) => Answer::Now(self.watchdog.answer(request, now)),
             Request::List(after) => Answer::Now(self.list(&after)),
@@ -482,6 +492,22 @@ impl Supervisor {
         let more = services.peek().is_some();
         Reply::Services(list, more)
     }
+}
+
+/// Fails as it is told to, in a debug build.
+fn crash(how: &str) -> Reply {
+    match fault::answer(how) {
+        Some(Ok(())) => return Reply::Done,
+        Some(Err(text)) => return refuse(&Failure::new(text)),
+        None => {}
+    }
+    #[cfg(debug_assertions)]
+    crate::sys::crash_test::crash(how);
+    let text = match cfg!(debug_assertions) {
+        true => format!("'{how}' is no way to crash"),
+        false => "only a debug build crashes when it is told to".to_owned(),
+    };
+    refuse(&Failure::new(text))
 }
 
 /// A refusal for a failure; its advice, if any, follows in a line of its own.

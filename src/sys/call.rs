@@ -57,7 +57,9 @@ fn is_trouble(call: &str, errno: Errno) -> bool {
     use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
     match errno {
         EAGAIN => matches!(call, "fork" | "pipe" | "setrlimit"),
-        EMFILE | ENFILE | ENOMEM | ENOBUFS | ENOSPC | EIO | EINTR => true,
+        // A fault signal that somebody sent: see `super::crash`.
+        EINTR => call != "poll",
+        EMFILE | ENFILE | ENOMEM | ENOBUFS | ENOSPC | EIO => true,
         _ => false,
     }
 }

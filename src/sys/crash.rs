@@ -244,7 +244,8 @@ fn take_note(signal: c_int, address: u64) {
     // SAFETY: async-signal-safe calls on our own memory; the handler's mask keeps it from running twice.
     unsafe {
         libc::clock_gettime(libc::CLOCK_BOOTTIME, &mut now);
-        let note = &mut *(&raw mut NOTE_KEPT);
+        let kept = &raw mut NOTE_KEPT;
+        let mut note = kept.read();
         let millis = (now.tv_sec as u64) * 1000 + (now.tv_nsec as u64) / 1_000_000;
         note.times[(note.count % REMEMBERED as u64) as usize] = millis;
         note.count = note.count.wrapping_add(1);
@@ -252,7 +253,8 @@ fn take_note(signal: c_int, address: u64) {
         note.signal = signal.unsigned_abs();
         note.client = CLIENT.load(Relaxed);
         note.fresh = 1;
-        let bytes = (&raw const *note).cast();
+        kept.write(note);
+        let bytes = (&raw const note).cast();
         libc::pwrite(JOURNAL.load(Relaxed), bytes, NOTE, NOTE_AT);
     }
 }

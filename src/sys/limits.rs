@@ -33,6 +33,16 @@ pub fn raise_open_files() {
     let _ = set(OPEN_FILES, hard.max(OPEN_FILES)).or_else(|_| set(hard.min(OPEN_FILES), hard));
 }
 
+/// The soft and the hard limit that PID 1 was started with, once [`raise_open_files`] has changed them.
+pub fn before() -> Option<(u64, u64)> {
+    BEFORE.get().map(|&(soft, hard)| (soft, hard))
+}
+
+/// Takes over what an earlier program of this process was started with.
+pub fn remember((soft, hard): (u64, u64)) {
+    let _ = BEFORE.set((soft, hard));
+}
+
 /// Gives this process the limit that PID 1 was started with. Its last step before exec: files that it
 /// opens afterwards may find no number.
 pub fn restore_open_files() {

@@ -6,6 +6,8 @@ pub mod call;
 pub mod child;
 pub mod cpuid;
 pub mod crash;
+#[cfg(debug_assertions)]
+pub mod crash_test;
 pub mod entry;
 pub mod environment;
 pub mod fault;

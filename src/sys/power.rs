@@ -42,6 +42,12 @@ impl Authority {
         })
     }
 
+    /// Taken by a program that has replaced PID 1's earlier one, which knew what it was PID 1 of; `None`
+    /// anywhere but in PID 1.
+    pub fn again(machine: bool) -> Option<Self> {
+        (getpid().as_raw() == 1).then_some(Self { machine })
+    }
+
     /// Whether the whole machine is ours, not just a PID namespace.
     pub fn over_machine(self) -> bool {
         self.machine

@@ -13,6 +13,7 @@ use crate::supervise::machine::Event;
 use crate::supervise::protocol::Power;
 use crate::supervise::shutdown::SERVICE_GRACE;
 use crate::supervise::table::BOOT_ID;
+use crate::supervise::wire::wire_struct;
 use crate::sys::child::{self, Exit};
 use crate::sys::process::{borrow_number, exit_now};
 use crate::sys::signal;
@@ -49,6 +50,16 @@ struct Leaving {
     until: Instant,
 }
 
+wire_struct!(Container {
+    group,
+    shell,
+    terminal,
+    asked,
+    command,
+    leaving
+});
+wire_struct!(Leaving { status, until });
+
 impl Container {
     pub(super) fn new(group: bool, shell: bool, terminal: Option<Terminal>) -> Self {
         Self {
@@ -59,6 +70,11 @@ impl Container {
             command: None,
             leaving: None,
         }
+    }
+
+    /// Whether the command has ended.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {

@@ -1,12 +1,13 @@
-//! The signals that PID 1 understands. Invariant: all are blocked and read from one descriptor, so that
-//! none interrupts anything and none is lost.
+//! The signals that PID 1 understands. Invariant: all but those of its own faults are blocked and read from
+//! one descriptor, so that none interrupts anything and none is lost.
 
-use nix::sys::signal::SigSet;
+use std::ffi::OsString;
+
 use nix::sys::signalfd::SignalFd;
 
 use super::Init;
 use crate::supervise::protocol::{Power, Urgency};
-use crate::sys::call;
+use crate::sys::{call, crash};
 use crate::time::Instant;
 
 /// The first real-time signal for programs, as glibc, and so every container engine, counts: the kernel's
@@ -60,7 +61,7 @@ impl Init {
             }
             match meaning(info.ssi_signo) {
                 Some(Meaning::End(power, urgency)) => self.begin(power, urgency, now),
-                Some(Meaning::Upgrade) => self.say_not_yet("SIGUSR2"),
+                Some(Meaning::Upgrade) => self.begin_upgrade(OsString::new(), None, now),
                 Some(Meaning::Reload) => self.say_not_yet("SIGHUP"),
                 // SIGCHLD: every turn reaps. Others mean nothing to PID 1.
                 None => {}
@@ -76,7 +77,7 @@ impl Init {
 
 /// The descriptor from which every signal is read.
 pub(super) fn open() -> Option<SignalFd> {
-    call::signalfd(&SigSet::all()).ok()
+    call::signalfd(&crash::blocked()).ok()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use nix::poll::{PollFd, PollFlags};
 use super::Init;
 use super::container::Container;
 use super::handover::HandingOver;
+use super::upgrade::Upgrade;
 use crate::supervise::server::{ClientId, Interest};
 use crate::supervise::table::ServiceId;
 use crate::sys::call::ppoll;
@@ -182,6 +183,7 @@ impl Init {
             self.container.as_ref().and_then(Container::deadline),
             self.supervisor.watchdog.deadline(),
             self.hand_over.as_ref().map(HandingOver::deadline),
+            self.upgrade.as_ref().map(Upgrade::deadline),
         ];
         deadlines.into_iter().flatten().min().unwrap_or(now)
     }

@@ -35,6 +35,13 @@ impl Server {
         })
     }
 
+    /// Takes one client back.
+    pub fn restore_one(&mut self, state: &State<'_>, id: ClientId) {
+        if let Ok(Some(peer)) = state.get(Section::Client.key(id)) {
+            self.peers.push(peer);
+        }
+    }
+
     /// Who waits for an answer that comes from elsewhere.
     pub fn held(&self) -> Vec<ClientId> {
         let held = |peer: &&Peer| peer.waiting.as_ref().is_some_and(|wait| wait.is_held());

@@ -12,6 +12,7 @@ use nix::unistd::{Pid, getpgrp, setpgid, tcsetpgrp};
 
 use super::{Launcher, Pipes, Started, exec_path, prefixed, variable};
 use crate::supervise::program::DEFAULT_PATH;
+use crate::supervise::wire::wire_struct;
 use crate::sys::limits;
 use crate::sys::process::{self, Fork, fork};
 
@@ -27,6 +28,13 @@ pub struct Command {
     /// The signals that this process found blocked.
     pub mask: SigSet,
 }
+
+wire_struct!(Command {
+    argv,
+    built_in,
+    terminal,
+    mask
+});
 
 impl Command {
     /// Its name, for messages.

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::Pid;
 
 use super::{Malformed, Reader, Writer};
 use crate::sys::child::Exit;
@@ -130,9 +132,24 @@ as_another! {
     i16: u32, |value| i32::from(value).cast_unsigned(), |wide: u32| i16::try_from(wide.cast_signed()).ok();
     usize: u64, |value| value as u64, |wide| usize::try_from(wide).ok();
     Errno: u32, |errno| (errno as i32).cast_unsigned(), |wide: u32| Some(Errno::from_raw(wide.cast_signed()));
+    Pid: u32, |pid: Pid| pid.as_raw().cast_unsigned(), |wide: u32| Some(Pid::from_raw(wide.cast_signed()));
     bool: u8, u8::from, |wide| match wide { 0 => Some(false), 1 => Some(true), _ => None };
     Duration: u64, millis, |wide| Some(Duration::from_millis(wide));
     Instant: u64, nanos, |wide| Some(Instant::from_boot(Duration::from_nanos(wide)));
+}
+
+/// Signals with a name; nobody blocks others across an exec.
+impl Wire for SigSet {
+    fn write(&self, to: &mut Writer) {
+        let bit = |signal: Signal| 1_u64 << (signal as i32);
+        self.iter().map(bit).fold(0, |all, one| all | one).write(to);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let bits = u64::read(from)?;
+        let set = |signal: &Signal| bits >> (*signal as i32) & 1 == 1;
+        Ok(Signal::iterator().filter(set).collect())
+    }
 }
 
 fn millis(time: Duration) -> u64 {
