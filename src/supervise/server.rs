@@ -163,7 +163,7 @@ impl Server {
                 Ok(Handed::Descriptor(VERSION, socket)) => self.add(socket, now),
                 Ok(Handed::Descriptor(..) | Handed::Nothing) => {}
                 Ok(Handed::Closed) => self.doorbell = None,
-                Err(errno) if is_shortage(errno) => return,
+                Err(errno) if may_pass(errno) => return,
                 Err(_) => self.doorbell = None,
             }
         }
@@ -236,7 +236,7 @@ impl Server {
         peer.heard = now;
         let message = match seqpacket::receive_message(peer.socket.as_fd(), MAX_MESSAGE) {
             // It stays there for the next turn.
-            Err(errno) if is_shortage(errno) => return None,
+            Err(errno) if may_pass(errno) => return None,
             other => other.ok().flatten(),
         };
         // Processes that are not known have no share.
@@ -268,7 +268,7 @@ impl Server {
         };
         match seqpacket::send_message(peer.socket.as_fd(), message) {
             Ok(()) => peer.unsent = None,
-            Err(errno) if is_shortage(errno) => self.bound_unsent(),
+            Err(errno) if may_pass(errno) => self.bound_unsent(),
             Err(_) => self.close(id),
         }
     }
@@ -354,6 +354,11 @@ impl Server {
     pub fn is_empty(&self) -> bool {
         self.peers.is_empty()
     }
+}
+
+/// Whether an error says something about the machine rather than about the client.
+fn may_pass(errno: Errno) -> bool {
+    is_shortage(errno) || matches!(errno, Errno::EIO | Errno::ENOSPC)
 }
 
 fn spare() -> Option<OwnedFd> {

@@ -12,6 +12,7 @@ mod contained;
 mod container;
 mod container_tty;
 mod ends;
+mod faults;
 mod handover;
 mod hostile;
 mod logs;
