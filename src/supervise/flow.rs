@@ -2,7 +2,7 @@
 //! only way out, drained after every feed. Pure. Invariant: whoever depends on a service that has
 //! changed, or is depended on by it, has been looked at again before [`Table::poll`] says `None`.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::machine::{Action, Event, Reason};
 use super::order;
@@ -22,7 +22,16 @@ pub enum Todo {
 #[derive(Debug, Default)]
 pub struct Flow {
     todo: VecDeque<Todo>,
-    look_at: BTreeSet<ServiceId>,
+    /// Sorted.
+    look_at: Vec<ServiceId>,
+}
+
+impl Flow {
+    fn look_at(&mut self, id: ServiceId) {
+        if let Err(place) = self.look_at.binary_search(&id) {
+            self.look_at.insert(place, id);
+        }
+    }
 }
 
 impl Table {
@@ -53,7 +62,7 @@ impl Table {
             if let Some(todo) = self.flow.todo.pop_front() {
                 return Some(todo);
             }
-            let id = self.flow.look_at.pop_first()?;
+            let id = self.flow.look_at.pop()?;
             if self.take_next(id) {
                 for id in order::to_start(self, id) {
                     self.feed(id, Event::Start, now);
@@ -69,12 +78,12 @@ impl Table {
     /// Has every service looked at again: after a state was read.
     pub fn look_at_all(&mut self) {
         let all: Vec<_> = self.all().iter().map(|service| service.id).collect();
-        self.flow.look_at.extend(all);
+        all.into_iter().for_each(|id| self.flow.look_at(id));
     }
 
     /// Has a service looked at again, and whoever it or who it depends on.
     fn look_around(&mut self, id: ServiceId) {
-        self.flow.look_at.insert(id);
+        self.flow.look_at(id);
         let Some(spec) = self.get(id).and_then(|service| service.spec.as_ref()) else {
             return;
         };
@@ -85,6 +94,6 @@ impl Table {
             .chain(below)
             .map(|service: &Service| service.id)
             .collect();
-        self.flow.look_at.extend(around);
+        around.into_iter().for_each(|id| self.flow.look_at(id));
     }
 }

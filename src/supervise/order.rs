@@ -10,6 +10,7 @@ use super::machine::{Event, Hold, Loss, Reason, Stage, State, Then};
 use super::spec::ServiceSpec;
 use super::table::{Service, ServiceId, Table};
 use crate::failure::Failure;
+use crate::sys::child::Exit;
 
 pub use circle::check;
 pub use tree::{Branch, dependents, tree};
@@ -161,7 +162,8 @@ pub fn to_start(table: &Table, id: ServiceId) -> Vec<ServiceId> {
 }
 
 /// With which status the machine is to end because this service has failed: its own, or that of the
-/// one that it needed, however far away; 1 where there is none, and never more than 127.
+/// one that it needed, however far away; never 0, not even where its last process ended well: one end too
+/// many.
 pub fn status(table: &Table, service: &Service) -> u8 {
     let mut service = service;
     // As long as the longest chain can be.
@@ -180,7 +182,7 @@ pub fn status(table: &Table, service: &Service) -> u8 {
         }
     }
     let exit = service.machine.last_exit();
-    exit.map_or(1, |exit| exit.status()).clamp(1, 127)
+    exit.map_or(126, Exit::status).max(1)
 }
 
 /// Refuses a description that needs a service which is not there.

@@ -18,7 +18,7 @@ use super::order;
 use super::protocol::{HandOver, LIST_FULL, Power, Reply, Request, Target, Until, Urgency};
 use super::spawn::{Boot, Command, Executed, Launcher, read_executed, read_ready};
 use super::spec::{Ready, ServiceSpec};
-use super::table::{BOOT_ID, Service, ServiceId, Table};
+use super::table::{BOOT_ID, ServiceId, Table};
 use super::voice::Voice;
 use super::waits::{Waiting, unknown};
 use super::watchdog::Watchdog;
@@ -55,8 +55,6 @@ pub struct Supervisor {
     pub boot_has_run: bool,
     /// Whether nothing is started any more.
     pub ending: bool,
-    /// The status of a critical service that has failed.
-    pub critical: Option<u8>,
     /// When logs are looked at again.
     pub(super) logs_rest: Option<Instant>,
     /// Control groups that are to be removed.
@@ -96,7 +94,6 @@ impl Supervisor {
             doorbell: None,
             boot_has_run: false,
             ending: false,
-            critical: None,
             logs_rest: None,
             groups: Groups::default(),
             helpers: Vec::new(),
@@ -154,21 +151,6 @@ impl Supervisor {
             self.table.feed(id, Event::Start, now);
         }
         self.carry_out(now);
-    }
-
-    /// With which status the machine is to end because a critical service has failed since the last
-    /// call.
-    pub fn take_critical(&mut self) -> Option<u8> {
-        self.critical.take().filter(|_| !self.ending)
-    }
-
-    /// A critical service that has failed.
-    pub fn critical_failed(&self) -> Option<&str> {
-        let failed = |service: &&Service| {
-            let critical = service.spec.as_ref().is_some_and(|spec| spec.critical);
-            critical && service.machine.state() == State::Failed
-        };
-        self.table.services().find(failed).map(Service::name)
     }
 
     fn fork(&mut self, id: ServiceId, now: Instant) -> Event {
@@ -231,12 +213,6 @@ impl Supervisor {
                 if let Reason::Need(..) = reason {
                     self.voice.say(format_args!("{name} is stopped: {words}"));
                 }
-            }
-            State::Failed if service.spec.as_ref().is_some_and(|spec| spec.critical) => {
-                let status = order::status(&self.table, service);
-                let text = format_args!("{name}, which is critical, failed: {words}");
-                self.voice.say(text);
-                self.critical.get_or_insert(status);
             }
             // Said once, however often it is tried.
             State::Pending {

@@ -11,7 +11,7 @@ use crate::supervise::machine::{self, State};
 use crate::supervise::protocol::{Power, Urgency};
 use crate::supervise::shutdown::{Action, DEADLINE, Facts, Heard, Helper, Stage};
 use crate::supervise::table::Service;
-use crate::supervise::{finish, progress};
+use crate::supervise::{finish, order, progress};
 use crate::sys::call::{kill, read_file};
 use crate::sys::child::Exit;
 use crate::sys::power::Authority;
@@ -118,8 +118,13 @@ impl Init {
             return;
         }
         let id = service.id;
-        // Failed, even if its last process ended well: one end too many.
-        let status = service.machine.last_exit().map_or(126, Exit::status).max(1);
+        let status = order::status(&self.supervisor.table, service);
+        // More does not fit the way out of a virtual machine.
+        let status = if self.over_machine() {
+            status.min(127)
+        } else {
+            status
+        };
         let power = match self.from_kernel(|params| params.critical) {
             Some(Critical::Reboot) => Power::Reboot,
             _ => Power::Off(status),

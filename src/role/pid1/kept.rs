@@ -63,7 +63,6 @@ singles! {
     18 => critical;
     19 => time_to_end;
     20 => supervisor.helpers;
-    21 => supervisor.critical;
 }
 
 /// What the journal has of each.

@@ -1,7 +1,5 @@
 //! Services that would wait for each other: found when they are declared, and named.
 
-use std::collections::BTreeMap;
-
 use super::super::spec::ServiceSpec;
 use super::super::table::Table;
 use super::check_needs;
@@ -30,20 +28,19 @@ fn edges(spec: &ServiceSpec) -> impl Iterator<Item = (&str, &'static str)> {
 
 /// The shortest way from a service back to itself: `a needs b needs a`.
 fn circle(table: &Table, spec: &ServiceSpec) -> Option<String> {
-    // From whom, and by which word, each was reached first.
-    let mut reached: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    let mut reached = Reached::default();
     let mut found = vec![spec];
     let mut at = 0;
     while let Some(from) = found.get(at).copied() {
         at += 1;
         for (name, word) in edges(from) {
             if name == spec.name {
-                return Some(words(&reached, &from.name, word, name));
+                return Some(reached.words(&from.name, word, name));
             }
-            if reached.contains_key(name) {
+            let Err(place) = reached.find(name) else {
                 continue;
-            }
-            reached.insert(name, (&from.name, word));
+            };
+            reached.0.insert(place, (name, word, &from.name));
             // What it is now and what it is from its next start on: both must do.
             if let Some(service) = table.named(name) {
                 found.extend(service.spec.iter().chain(service.next.as_deref()));
@@ -53,13 +50,24 @@ fn circle(table: &Table, spec: &ServiceSpec) -> Option<String> {
     None
 }
 
-fn words(reached: &BTreeMap<&str, (&str, &str)>, last: &str, word: &str, name: &str) -> String {
-    let mut path = vec![name, word, last];
-    let mut at = last;
-    while let Some(&(from, word)) = reached.get(at) {
-        path.extend([word, from]);
-        at = from;
+/// Who was reached, by which word and from whom first; sorted.
+#[derive(Default)]
+struct Reached<'a>(Vec<(&'a str, &'a str, &'a str)>);
+
+impl<'a> Reached<'a> {
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, ..)| (*other).cmp(name))
     }
-    path.reverse();
-    path.join(" ")
+
+    fn words(&self, last: &'a str, word: &'a str, name: &'a str) -> String {
+        let mut path = vec![name, word, last];
+        let mut at = last;
+        while let Ok(place) = self.find(at) {
+            let (_, word, from) = self.0[place];
+            path.extend([word, from]);
+            at = from;
+        }
+        path.reverse();
+        path.join(" ")
+    }
 }

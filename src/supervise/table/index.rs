@@ -1,24 +1,43 @@
 //! Services by number, name, process and dependency. Invariant: what is found here is what the table
 //! has; nothing is looked for by going through all of it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
-
 use super::{Service, ServiceId, Table};
+use crate::sort;
 
-/// Where to find a service.
+/// Where to find a service. Sorted lists: there are thousands of entries at most, and they are small.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    names: BTreeMap<String, ServiceId>,
-    pids: BTreeMap<i32, ServiceId>,
-    /// Who names a service in what it needs or comes after.
-    named_by: BTreeMap<String, BTreeSet<ServiceId>>,
+    names: Vec<(String, ServiceId)>,
+    pids: Vec<(i32, ServiceId)>,
+    /// A name and somebody who needs it or comes after it.
+    named_by: Vec<(String, ServiceId)>,
 }
 
 impl Index {
     /// Whether another service needs that one or comes after it.
     pub(super) fn is_named(&self, name: &str) -> bool {
-        self.named_by.contains_key(name)
+        self.naming(name).next().is_some()
+    }
+
+    fn naming(&self, name: &str) -> impl Iterator<Item = ServiceId> {
+        let first = self.named_by.partition_point(|(other, _)| &**other < name);
+        let from = self.named_by.iter().skip(first);
+        from.take_while(move |(other, _)| other == name)
+            .map(|(_, id)| *id)
+    }
+
+    fn name(&self, name: &str) -> Result<usize, usize> {
+        self.names
+            .binary_search_by(|(other, _)| (**other).cmp(name))
+    }
+
+    fn pid(&self, pid: i32) -> Result<usize, usize> {
+        self.pids.binary_search_by(|(other, _)| other.cmp(&pid))
+    }
+
+    fn pair(&self, name: &str, id: ServiceId) -> Result<usize, usize> {
+        let list = &self.named_by;
+        list.binary_search_by(|(other, by)| (&**other, *by).cmp(&(name, id)))
     }
 }
 
@@ -38,31 +57,32 @@ impl Table {
 
     /// A service by name.
     pub fn named(&self, name: &str) -> Option<&Service> {
-        self.get(*self.index.names.get(name)?)
+        let place = self.index.name(name).ok()?;
+        self.get(self.index.names.get(place)?.1)
     }
 
     /// The services whose names come after this one, sorted by name.
     pub fn after(&self, name: &str) -> impl Iterator<Item = &Service> {
-        let range = (Bound::Excluded(name), Bound::Unbounded);
-        let ids = self.index.names.range::<str, _>(range).map(|(_, &id)| id);
-        ids.filter_map(|id| self.get(id))
+        let names = &self.index.names;
+        let first = names.partition_point(|(other, _)| &**other <= name);
+        names.iter().skip(first).filter_map(|(_, id)| self.get(*id))
     }
 
     /// The service, or the boot role, whose process this is.
     pub fn of_pid(&self, pid: i32) -> Option<&Service> {
-        self.get(*self.index.pids.get(&pid)?)
+        let place = self.index.pid(pid).ok()?;
+        self.get(self.index.pids.get(place)?.1)
     }
 
     /// Who names this service in what it needs or comes after.
     pub fn dependents(&self, name: &str) -> impl Iterator<Item = &Service> {
-        let ids = self.index.named_by.get(name).into_iter().flatten();
-        ids.filter_map(|&id| self.get(id))
+        self.index.naming(name).filter_map(|id| self.get(id))
     }
 
     /// Makes the index anew, and has every service looked at again: after a state was read.
     pub(super) fn index_all(&mut self) {
         self.index = Index::default();
-        self.services.sort_by_key(|service| service.id);
+        sort::sort_by_key(&mut self.services, |service| service.id);
         let all: Vec<_> = self.services.iter().map(|service| service.id).collect();
         for id in all {
             self.index(id);
@@ -79,9 +99,15 @@ impl Table {
         };
         let below: Vec<_> = spec.needs.iter().chain(&spec.after).cloned().collect();
         let name = spec.name.clone();
-        self.index.names.insert(name, id);
+        let index = &mut self.index;
+        match index.name(&name) {
+            Ok(place) => index.names[place].1 = id,
+            Err(place) => index.names.insert(place, (name, id)),
+        }
         for name in below {
-            self.index.named_by.entry(name).or_default().insert(id);
+            if let Err(place) = index.pair(&name, id) {
+                index.named_by.insert(place, (name, id));
+            }
         }
     }
 
@@ -92,13 +118,13 @@ impl Table {
         let Some(spec) = service.and_then(|service| service.spec.as_ref()) else {
             return;
         };
-        self.index.names.remove(&spec.name);
+        let index = &mut self.index;
+        if let Ok(place) = index.name(&spec.name) {
+            index.names.remove(place);
+        }
         for name in spec.needs.iter().chain(&spec.after) {
-            if let Some(ids) = self.index.named_by.get_mut(name) {
-                ids.remove(&id);
-                if ids.is_empty() {
-                    self.index.named_by.remove(name);
-                }
+            if let Ok(place) = index.pair(name, id) {
+                index.named_by.remove(place);
             }
         }
     }
@@ -113,11 +139,15 @@ impl Table {
         if before == now {
             return;
         }
-        if let Some(pid) = before {
-            self.index.pids.remove(&pid);
+        let index = &mut self.index;
+        if let Some(Ok(place)) = before.map(|pid| index.pid(pid)) {
+            index.pids.remove(place);
         }
         if let Some(pid) = now {
-            self.index.pids.insert(pid, id);
+            match index.pid(pid) {
+                Ok(place) => index.pids[place].1 = id,
+                Err(place) => index.pids.insert(place, (pid, id)),
+            }
         }
     }
 }
