@@ -46,6 +46,12 @@ impl Service {
         Ok(())
     }
 
+    /// When a helper for its log file is to be started.
+    fn filing_due(&self) -> Option<Instant> {
+        self.spec.as_ref()?.setup.log_file.as_ref()?;
+        self.log.as_ref()?.helper_due()
+    }
+
     /// What its next process is given besides its description.
     /// `notify`: the address of its socket.
     pub fn given<'a>(&'a self, spec: &ServiceSpec, notify: Option<&'a OsStr>) -> Given<'a> {
@@ -80,35 +86,55 @@ impl Supervisor {
     pub fn hear_logs(&mut self, ids: &[ServiceId], now: Instant) {
         let pieces = (ALL_PIECES / ids.len().max(1)).clamp(1, PIECES);
         for &id in ids {
-            if let Some(log) = self
-                .table
-                .get_mut(id)
-                .and_then(|service| service.log.as_mut())
-            {
+            self.hear_log(id, now, |log| {
                 log.take(pieces);
-            }
+            });
         }
         self.logs_rest = Some(now + REST);
     }
 
-    /// When they have rested.
+    /// When they have rested, or one of them needs a helper for its file.
     pub fn logs_deadline(&self) -> Option<Instant> {
-        self.logs_rest
+        let helpers = self.table.all().iter().filter_map(Service::filing_due);
+        helpers.chain(self.logs_rest).min()
     }
 
-    /// Wakes the logs when they have rested.
+    /// Wakes the logs when they have rested, and starts the helpers that are due.
     pub(super) fn tick_logs(&mut self, now: Instant) {
         self.logs_rest = self.logs_rest.filter(|until| *until > now);
+        let due = |service: &&Service| service.filing_due().is_some_and(|at| at <= now);
+        let due: Vec<_> = self.table.all().iter().filter(due).map(|s| s.id).collect();
+        for id in due {
+            let Some(service) = self.table.get_mut(id) else {
+                continue;
+            };
+            let file = service
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.setup.log_file.as_ref());
+            if let (Some(log), Some(file)) = (&mut service.log, file) {
+                let helper = log.start_helper(file, &self.voice, now);
+                self.helpers.extend(helper);
+            }
+        }
     }
 
     /// A service's process has ended: what it has left in its pipe.
-    pub(super) fn hear_last(&mut self, id: ServiceId) {
-        if let Some(log) = self
-            .table
-            .get_mut(id)
-            .and_then(|service| service.log.as_mut())
-        {
-            log.take_last();
+    pub(super) fn hear_last(&mut self, id: ServiceId, now: Instant) {
+        self.hear_log(id, now, Log::take_last);
+    }
+
+    fn hear_log(&mut self, id: ServiceId, now: Instant, take: impl FnOnce(&mut Log)) {
+        let Some(service) = self.table.get_mut(id) else {
+            return;
+        };
+        let (Some(log), Some(spec)) = (&mut service.log, &service.spec) else {
+            return;
+        };
+        let before = log.end();
+        take(log);
+        if spec.setup.log_file.is_some() && log.end() != before {
+            log.file(now);
         }
     }
 

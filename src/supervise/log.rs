@@ -1,26 +1,34 @@
 //! What a service writes: a pipe into PID 1 and the ring that keeps its last lines. Invariants: reading
 //! never waits and is bounded in each turn; both ends of the pipe stay open for as long as the service is
 //! declared, so neither its next process nor one that it left behind ever writes into nothing. Everything
-//! is in the descriptors ([`Log::resume`]).
+//! that must last is in the descriptors.
 
+pub mod filing;
 pub mod reader;
 pub mod ring;
 
+use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag};
 
 use self::ring::Ring;
 use super::protocol::{LIST_FULL, LogChunk};
+use super::voice::Voice;
 use super::wire::wire_struct;
-use crate::sys::call::{fchown, fcntl, pipe2, read};
+use crate::sys::call::{fchown, fcntl, pipe2, read, write};
+use crate::time::Instant;
 
 /// How much is read at once, in bytes.
 const PIECE: usize = 8 * 1024;
 
 /// How many pieces are taken from a service that has ended: more than a pipe holds by default.
 const LAST_PIECES: usize = 16;
+
+/// The pause before a helper is started again.
+const HELPER_AGAIN: Duration = Duration::from_secs(1);
 
 /// One service's log.
 #[derive(Debug)]
@@ -30,6 +38,10 @@ pub struct Log {
     read: OwnedFd,
     /// The end that the service's processes are given.
     write: OwnedFd,
+    /// The bell of the helper that writes the log file, if there is one.
+    bell: Option<OwnedFd>,
+    /// When such a helper is to be started.
+    helper_due: Option<Instant>,
 }
 
 impl Log {
@@ -39,18 +51,13 @@ impl Log {
         let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
         let flags = OFlag::from_bits_retain(fcntl(&read, FcntlArg::F_GETFL)?);
         fcntl(&read, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-        Ok(Self { ring, read, write })
-    }
-
-    /// Goes on with the [descriptors](Log::descriptors) of an earlier one.
-    pub fn resume([ring, read, write]: [OwnedFd; 3]) -> Self {
-        let ring = Ring::resume(ring);
-        Self { ring, read, write }
-    }
-
-    /// All there is of it: the ring's file, the reading and the writing end of the pipe.
-    pub fn descriptors(&self) -> [BorrowedFd<'_>; 3] {
-        [self.ring.file(), self.read.as_fd(), self.write.as_fd()]
+        Ok(Self {
+            ring,
+            read,
+            write,
+            bell: None,
+            helper_due: None,
+        })
     }
 
     /// The end of the pipe that PID 1 reads.
@@ -82,6 +89,43 @@ impl Log {
         true
     }
 
+    /// Has what was taken written into its file: wakes the helper that does so, or wants one.
+    pub fn file(&mut self, now: Instant) {
+        let rung = self.bell.as_ref().map(|bell| write(bell, &[0]));
+        match rung {
+            // A bell that is full rings.
+            Some(Ok(_) | Err(Errno::EAGAIN)) => {}
+            _ => {
+                self.bell = None;
+                self.helper_due.get_or_insert(now);
+            }
+        }
+    }
+
+    /// When a helper is to be started.
+    pub fn helper_due(&self) -> Option<Instant> {
+        self.helper_due
+    }
+
+    /// Starts the helper that writes this file; its pid. Where that fails it is due again later.
+    pub fn start_helper(
+        &mut self,
+        (path, limit): &(OsString, u64),
+        voice: &Voice,
+        now: Instant,
+    ) -> Option<i32> {
+        match filing::start(self.ring.file(), path, *limit, voice) {
+            Ok((pid, bell)) => {
+                (self.bell, self.helper_due) = (Some(bell), None);
+                Some(pid)
+            }
+            Err(_) => {
+                self.helper_due = Some(now + HELPER_AGAIN);
+                None
+            }
+        }
+    }
+
     /// Takes what a process that has ended has left behind.
     pub fn take_last(&mut self) {
         self.take(LAST_PIECES);
@@ -103,4 +147,11 @@ impl Log {
         }
     }
 }
-wire_struct!(Log { ring, read, write });
+// The bell is not handed on: the helper ends when it is closed, and another goes on.
+wire_struct!(Log {
+    ring,
+    read,
+    write;
+    bell = None,
+    helper_due = Some(Instant::BOOT),
+});

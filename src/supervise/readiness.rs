@@ -67,12 +67,13 @@ impl Beat {
 impl Service {
     /// When there is something to do besides what its machine waits for.
     pub fn watch_deadline(&self) -> Option<Instant> {
+        let again = (!self.watched).then_some(Instant::BOOT);
         let probe = self.probe.as_ref().map(|probe| match probe {
             Probe::Tcp(attempts) => attempts.deadline(),
             Probe::PidFile(_, at) => *at,
         });
         let beat = self.beat.map(|beat| beat.due);
-        probe.into_iter().chain(beat).min()
+        again.into_iter().chain(probe).chain(beat).min()
     }
 
     /// What its next process needs for its readiness. Errors: EMFILE, ENOMEM.
@@ -92,7 +93,8 @@ impl Service {
     }
 
     /// Makes anew what a new program of PID 1 did not inherit: everything here but descriptors.
-    pub fn watch_again(&mut self, now: Instant) {
+    fn watch_again(&mut self, now: Instant) {
+        self.watched = true;
         let Some(spec) = &self.spec else {
             return;
         };
@@ -189,6 +191,9 @@ impl Supervisor {
         let due = |service: &&Service| service.watch_deadline().is_some_and(|at| at <= now);
         let due: Vec<_> = self.table.all().iter().filter(due).map(|s| s.id).collect();
         for id in due {
+            if let Some(service) = self.table.get_mut(id).filter(|service| !service.watched) {
+                service.watch_again(now);
+            }
             self.probe(id, now);
             self.miss(id, now);
         }

@@ -305,7 +305,7 @@ impl Supervisor {
             self.hear_executed(id, now);
             self.hear_ready(id, now);
             self.hear_notify(id, now);
-            self.hear_last(id);
+            self.hear_last(id, now);
             if let Some(service) = self.table.get_mut(id) {
                 service.executed = None;
                 // Whoever takes over from a daemon's first process is still looked for.

@@ -54,6 +54,8 @@ pub struct Service {
     pub said: Option<Box<str>>,
     /// A process that is none of its own and said that it is ready.
     pub stranger: Option<i32>,
+    /// Whether `probe` and `beat` are as its state wants them: not so in a new program of PID 1.
+    pub watched: bool,
     /// Descriptors that came with the request (`--keep-fds`), and the numbers that each of its
     /// processes gets them under.
     pub kept: Vec<(i32, OwnedFd)>,
@@ -76,6 +78,7 @@ impl Service {
             probe: None,
             beat: None,
             stranger: None,
+            watched: true,
             kept: Vec::new(),
             mark: Mark::default(),
         }

@@ -40,6 +40,11 @@ impl Voice {
         }
     }
 
+    /// One of its own for a child.
+    pub fn another(&self) -> Self {
+        Self::new(self.machine)
+    }
+
     /// Says one line: `initsh: TEXT`.
     pub fn say(&mut self, text: fmt::Arguments<'_>) {
         let mut line = Vec::with_capacity(LONGEST);

@@ -176,6 +176,12 @@ pub fn fstat(fd: impl AsFd) -> Result<FileStat, Errno> {
     seam("stat", || nix::sys::stat::fstat(fd))
 }
 
+/// rename(2).
+pub fn rename<P: ?Sized + NixPath, Q: ?Sized + NixPath>(from: &P, to: &Q) -> Result<(), Errno> {
+    let here = nix::fcntl::AT_FDCWD;
+    seam("rename", || nix::fcntl::renameat(here, from, here, to))
+}
+
 /// fchown(2).
 pub fn fchown(fd: impl AsFd, user: u32, group: u32) -> Result<(), Errno> {
     let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));

@@ -244,3 +244,171 @@ fn neither_followers_nor_what_is_left_behind_stand_in_the_way() {
         }
     }
 }
+
+fn filed(name: &str, file: &std::path::Path, size: u64, text: &str) -> ServiceSpec {
+    let mut spec = logged(name, Restart::Never, text);
+    spec.setup.log_file = Some((file.into(), size));
+    spec
+}
+
+/// The processes that write log files.
+fn writers(init: &Init) -> Vec<Pid> {
+    let writer = |pid: &Pid| {
+        let comm = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+        comm.is_ok_and(|comm| comm == "log\n")
+    };
+    init.processes().into_iter().filter(writer).collect()
+}
+
+#[test]
+fn a_log_file_is_rotated_at_its_size() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let file = init.directory().join("web.log");
+    let older = init.directory().join("web.log.1");
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let text = "for n in $(seq 3000); do echo line $n; done; printf unfinished; sleep 0.1; echo; exec sleep 1000";
+    init.client()
+        .spawn(&filed("web", &file, 10_000, text))
+        .unwrap();
+    init.until("the last line", || {
+        read(&file)
+            .ends_with("line 3000\nunfinished\n")
+            .then_some(())
+    });
+    let (newer, before) = (read(&file), read(&older));
+    assert!(newer.len() <= 10_000 && before.len() <= 10_000);
+    assert!(before.len() > 9_000, "{} bytes", before.len());
+    // Whole lines, none missing, none twice.
+    let both: Vec<_> = before.lines().chain(newer.lines()).collect();
+    let first: usize = both[0].strip_prefix("line ").unwrap().parse().unwrap();
+    let expected: Vec<_> = (first..=3000).map(|n| format!("line {n}")).collect();
+    assert_eq!(both[..both.len() - 1], expected);
+    assert_eq!(writers(&init).len(), 1);
+    // Who moves the file away gets a new one; who kills the writer gets a new one, too.
+    std::fs::rename(&file, init.directory().join("kept")).unwrap();
+    init.client().stop("web", Duration::from_secs(2)).unwrap();
+    init.client()
+        .spawn(&filed("web", &file, 10_000, "echo moved"))
+        .unwrap();
+    init.until("a new file", || (read(&file) == "moved\n").then_some(()));
+    for pid in writers(&init) {
+        kill(pid, Signal::SIGKILL).unwrap();
+    }
+    init.in_state("web", "Stopped");
+    init.client()
+        .spawn(&filed("web", &file, 10_000, "echo killed"))
+        .unwrap();
+    init.until("a new writer", || {
+        (read(&file) == "moved\nkilled\n").then_some(())
+    });
+    let reaped = init.initsh(&["reap"]);
+    assert!(
+        !String::from_utf8_lossy(&reaped.stdout).contains("log"),
+        "{reaped:?}"
+    );
+}
+
+#[test]
+fn a_disk_that_is_full_costs_lines_and_nothing_else() {
+    if skipped() {
+        return;
+    }
+    let prepare = "mkdir small && mount -t tmpfs -o size=16k none small && head -c 12k /dev/zero > small/ballast";
+    let init = Init::prepared(prepare, "exec sleep 1000");
+    init.client();
+    let small = init.directory().join("small");
+    let inside = format!("/proc/{}/root{}", init.pid, small.display());
+    let file = std::path::Path::new(&inside).join("web.log");
+    // 12 KiB fit nowhere, 64 KiB are kept.
+    let text = "seq 10000 12000; seq 20000; sleep 1; echo last; exec sleep 1000";
+    let spec = filed("web", &small.join("web.log"), 1 << 20, text);
+    init.client().spawn(&spec).unwrap();
+    init.until("a word about it", || {
+        init.log()
+            .contains("web.log: ENOSPC (No space left on device)")
+            .then_some(())
+    });
+    let answer = typical_answer(&init);
+    assert!(answer < Duration::from_millis(50), "{answer:?}");
+    init.until("its last line", || {
+        let (_, text, _) = logs(&init, &["-n", "1", "web"]);
+        (text == b"last\n").then_some(())
+    });
+    let cramped = std::fs::read_to_string(&file).unwrap();
+    assert!(cramped.is_empty() || cramped.ends_with('\n'));
+    let grown = format!("mount -o remount,size=1m {}", small.display());
+    let pid = init.pid.to_string();
+    let done = Command::new("nsenter")
+        .args(["-t", &pid, "-m", "/bin/sh", "-c", &grown])
+        .status();
+    assert!(done.unwrap().success());
+    let text = init.until("the file goes on", || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        text.ends_with("\n20000\nlast\n").then_some(text)
+    });
+    // Each line is there or counted, in its order.
+    let mut lines = 0;
+    for line in text.lines() {
+        match line
+            .strip_prefix('[')
+            .and_then(|line| line.strip_suffix(" lines lost]"))
+        {
+            Some(lost) => lines += lost.parse::<usize>().unwrap(),
+            None => lines += 1,
+        }
+    }
+    assert_eq!(lines, 2001 + 20_000 + 1);
+}
+
+#[test]
+fn what_is_no_regular_file_is_not_written() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let at = |name: &str| init.directory().join(name);
+    nix::unistd::mkfifo(&at("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::fs::write(at("secret"), "").unwrap();
+    std::os::unix::fs::symlink(at("secret"), at("link")).unwrap();
+    for (name, why) in [
+        ("fifo", "ENXIO (it is no regular file)"),
+        ("link", "ELOOP (it is a symbolic link)"),
+        ("no/such", "ENOENT (No such file or directory)"),
+    ] {
+        let service = name.replace('/', "-");
+        let spec = filed(&service, &at(name), 1 << 20, "echo text; exec sleep 1000");
+        init.client().spawn(&spec).unwrap();
+        let expected = format!("{}: {why}", at(name).display());
+        init.until(&expected, || init.log().contains(&expected).then_some(()));
+        assert_eq!(logs(&init, &[&service]).1, b"text\n");
+    }
+    assert_eq!(std::fs::read(at("secret")).unwrap(), b"");
+}
+
+#[test]
+fn the_last_words_of_a_service_are_filed_before_the_end() {
+    if skipped() {
+        return;
+    }
+    let mut init = Init::new();
+    let file = init.directory().join("web.log");
+    let text = "trap 'echo farewell; exit 0' TERM; echo hello; while :; do sleep 0.05; done";
+    init.client()
+        .spawn(&filed("web", &file, 1 << 20, text))
+        .unwrap();
+    init.until("its first words", || {
+        (std::fs::read(&file).unwrap_or_default() == b"hello\n").then_some(())
+    });
+    let begun = Instant::now();
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.ended(), 0);
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(std::fs::read(&file).unwrap(), b"hello\nfarewell\n");
+}

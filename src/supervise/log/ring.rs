@@ -24,7 +24,7 @@ const FREED: u64 = 4 * 1024;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"initlog1");
 
-/// Where in the header the position is that a log file has been written to; only its writer writes it.
+/// Where in the header it says how much is in the log file; only the file's writer writes there.
 const FILED: u32 = 48;
 
 /// What the header says. Positions are bytes since the log was made.
@@ -255,18 +255,30 @@ pub fn read_from(
     Ok(text)
 }
 
-/// The position up to which the log file was written.
-pub fn filed(file: BorrowedFd<'_>) -> u64 {
-    let mut bytes = [0; 8];
-    match pread(file, &mut bytes, FILED) {
-        Ok(8) => u64::from_le_bytes(bytes),
-        _ => 0,
-    }
+/// How much of the log is in its file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Filed {
+    /// Everything before this position.
+    pub position: u64,
+    /// How many lines that are.
+    pub lines: u64,
 }
 
-/// Notes that position.
-pub fn set_filed(file: BorrowedFd<'_>, position: u64) {
-    let _ = pwrite(file, &position.to_le_bytes(), FILED);
+/// How much of the log is in its file.
+pub fn filed(ring: BorrowedFd<'_>) -> Filed {
+    let mut bytes = [0; 16];
+    let _ = pread(ring, &mut bytes, FILED);
+    let [position, lines] = [0, 8].map(|at| {
+        let value = bytes[at..at + 8].try_into();
+        value.map(u64::from_le_bytes).unwrap_or_default()
+    });
+    Filed { position, lines }
+}
+
+/// Notes how much that is.
+pub fn set_filed(ring: BorrowedFd<'_>, filed: Filed) {
+    let values = [filed.position, filed.lines].map(u64::to_le_bytes);
+    let _ = pwrite(ring, values.as_flattened(), FILED);
 }
 
 /// Reads text in one piece, which ends at the end of the file, at `end` or of the buffer.
@@ -277,7 +289,8 @@ fn read_text(file: BorrowedFd<'_>, from: u64, end: u64, buffer: &mut [u8]) -> Re
     pread(file, &mut buffer[..most], (HEADER + at) as u32)
 }
 
-fn newlines(bytes: &[u8]) -> u64 {
+/// How many newlines there are.
+pub fn newlines(bytes: &[u8]) -> u64 {
     // In sums of a byte each, which the compiler does many at a time.
     let sum = |block: &[u8]| {
         block

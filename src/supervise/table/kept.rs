@@ -43,6 +43,7 @@ wire_struct!(Service {
     probe = None,
     beat = None,
     stranger = None,
+    watched = false,
     mark = Mark::default(),
 });
 

@@ -85,8 +85,10 @@ fn a_ring_goes_on_from_its_file_and_survives_a_damaged_one() {
     assert_eq!(ring.head(), Head::default());
     ring.append(b"again\n");
     assert_eq!(kept(&ring), b"again\n");
-    set_filed(ring.file(), 6);
-    assert_eq!((filed(ring.file()), ring.head().end), (6, 6));
+    let (position, lines) = (6, 1);
+    set_filed(ring.file(), Filed { position, lines });
+    assert_eq!(Head::of(ring.file()), Some(ring.head()));
+    assert_eq!(filed(ring.file()), Filed { position, lines });
 }
 
 #[test]
