@@ -263,6 +263,7 @@ impl Init {
             Source::Client(id, Interest::Read) => {
                 if let Some(request) = self.server.read(id, now) {
                     fatal::serving(id);
+                    self.supervisor.handed = self.server.take_handed();
                     match self.answer(request, now) {
                         Answer::Now(reply) => self.server.reply(id, &reply, now),
                         Answer::Upgrade(path) => self.begin_upgrade(path, Some(id), now),

@@ -348,7 +348,20 @@ impl Client {
         let socket = self.socket.as_fd();
         let deadline = Instant::now() + wait + PATIENCE;
         wait_for(socket, PollFlags::POLLOUT, deadline)?;
-        seqpacket::send_message(socket, &message).doing(|| "ask PID 1")?;
+        let sent = match request {
+            Request::Spawn(spec) if !spec.setup.keep_fds.is_empty() => {
+                let numbers: Vec<_> = spec
+                    .setup
+                    .keep_fds
+                    .iter()
+                    .copied()
+                    .map(RawFd::from)
+                    .collect();
+                seqpacket::send_with(socket, &message, &numbers)
+            }
+            _ => seqpacket::send_message(socket, &message),
+        };
+        sent.doing(|| "ask PID 1")?;
         wait_for(socket, PollFlags::POLLIN, deadline)?;
         let reply = seqpacket::receive_message(socket, MAX_MESSAGE).doing(|| "hear PID 1")?;
         let reply = reply.ok_or_else(|| Failure::new("PID 1 closed the connection"))?;

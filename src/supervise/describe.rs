@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::setup::{Setup, Stdio};
 use super::spec::{Program, Ready, Restart, ServiceSpec, check_name};
-use super::{accounts, capabilities, cgroup, program};
+use super::{accounts, capabilities, cgroup, descriptors, program};
 use crate::cmd::Given;
 use crate::console::tty::Kind;
 use crate::failure::Failure;
@@ -35,12 +35,14 @@ pub struct Place {
     pub group: String,
     /// See [`cgroup::locate`].
     pub cgroup: Option<OsString>,
+    /// See [`descriptors::open_numbers`].
+    pub kept: Vec<u8>,
 }
 
 impl Place {
-    /// Looks up what these options need: accounts, control groups.
+    /// Looks up what these options need: accounts, control groups, descriptors.
     ///
-    /// Errors: cgroup2 is not mounted.
+    /// Errors: cgroup2 is not mounted; there are no descriptors to keep.
     pub fn look_up(&mut self, given: &Given) -> Result<(), Failure> {
         let read = |name: &str| {
             let bytes = std::fs::read(etc_dir().join(name)).unwrap_or_default();
@@ -52,6 +54,9 @@ impl Place {
         }
         if given.flag("cgroup") {
             self.cgroup = Some(cgroup::locate()?);
+        }
+        if given.flag("keep-fds") {
+            self.kept = descriptors::open_numbers()?;
         }
         Ok(())
     }
@@ -158,7 +163,7 @@ fn setup(given: &Given, place: &Place) -> Result<Setup, Failure> {
         caps: text(given, "caps", caps)?,
         no_new_privs: given.flag("no-new-privs"),
         tty: word(given, "tty", values::terminal)?,
-        keep_fds: given.flag("keep-fds"),
+        keep_fds: place.kept.clone(),
         ..Setup::default()
     };
     set(

@@ -7,6 +7,7 @@ pub mod capabilities;
 pub mod cgroup;
 pub mod client;
 pub mod describe;
+pub mod descriptors;
 pub mod exits;
 pub mod finish;
 pub mod flow;

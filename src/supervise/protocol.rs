@@ -203,6 +203,11 @@ pub enum Reply {
 }
 
 impl Request {
+    /// Whether descriptors come with it.
+    pub fn has_descriptors(&self) -> bool {
+        matches!(self, Self::Spawn(spec) if !spec.setup.keep_fds.is_empty())
+    }
+
     /// The message for it.
     pub fn encode(&self) -> Vec<u8> {
         message(self)

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::descriptors;
 use super::machine::Event;
 use super::protocol::{Reply, Target, Until};
 use super::spec::{ServiceSpec, check_name};
@@ -16,9 +17,12 @@ impl Supervisor {
     /// A new service, which is started.
     pub(super) fn request_spawn(&mut self, spec: ServiceSpec, now: Instant) -> Answer {
         let name = spec.name.clone();
+        let kept = descriptors::under(&spec.setup.keep_fds, std::mem::take(&mut self.handed));
         let added = check_name(&name)
             .and_then(|()| self.refuse_when_ending())
-            .and_then(|()| self.table.add(spec, now));
+            .and(kept)
+            .and_then(|kept| Ok((self.table.add(spec, now)?, kept)))
+            .map(|(id, kept)| self.table.keep(id, kept));
         match added {
             Err(failure) => Answer::Now(refuse(&failure)),
             Ok(id) => {

@@ -80,6 +80,7 @@ pub struct Server {
     owner: u32,
     spoke: Vec<i32>,
     turned_away: bool,
+    handed: Vec<OwnedFd>,
 }
 
 impl Server {
@@ -96,6 +97,7 @@ impl Server {
             owner,
             spoke: Vec::new(),
             turned_away: false,
+            handed: Vec::new(),
         }
     }
 
@@ -234,7 +236,8 @@ impl Server {
         }
         let peer = self.peers.iter_mut().find(|peer| peer.id == id)?;
         peer.heard = now;
-        let message = match seqpacket::receive_message(peer.socket.as_fd(), MAX_MESSAGE) {
+        let socket = peer.socket.as_fd();
+        let message = match seqpacket::look_at_message(socket, MAX_MESSAGE) {
             // It stays there for the next turn.
             Err(errno) if may_pass(errno) => return None,
             other => other.ok().flatten(),
@@ -242,10 +245,21 @@ impl Server {
         // Processes that are not known have no share.
         self.spoke.extend(Some(peer.pid).filter(|&pid| pid > 0));
         let request = message.and_then(|message| Request::decode(&message).ok());
+        // Descriptors that were not announced are never installed.
+        let announced = request.as_ref().is_some_and(Request::has_descriptors);
+        match seqpacket::take_message(socket, announced) {
+            Err(errno) if is_shortage(errno) => return None,
+            taken => self.handed = taken.unwrap_or_default(),
+        }
         if request.is_none() {
             self.close(id);
         }
         request
+    }
+
+    /// The descriptors that came with the request that was read last.
+    pub fn take_handed(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.handed)
     }
 
     /// Sends a reply, now or when the client has room for it.

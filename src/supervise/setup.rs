@@ -37,8 +37,8 @@ pub struct Setup {
     pub no_new_privs: bool,
     /// Its controlling terminal, which is also its standard input, output and error.
     pub tty: Option<OsString>,
-    /// Whether it gets the descriptors that came with the request.
-    pub keep_fds: bool,
+    /// The numbers, from 3 on, under which it gets the descriptors that came with the request.
+    pub keep_fds: Vec<u8>,
     /// The file that PID 1 appends its log to, and the size in bytes at which it begins a new one.
     pub log_file: Option<(OsString, u64)>,
 }

@@ -46,6 +46,8 @@ pub struct Supervisor {
     pub voice: Voice,
     /// What resets a machine whose PID 1 hangs.
     pub watchdog: Watchdog,
+    /// The descriptors that came with the request that is answered next.
+    pub handed: Vec<OwnedFd>,
     /// How children are made.
     pub launcher: Launcher,
     boot: Boot,
@@ -89,6 +91,7 @@ impl Supervisor {
             table,
             voice: Voice::new(machine),
             watchdog: Watchdog::default(),
+            handed: Vec::new(),
             launcher: Launcher::new(machine),
             boot,
             doorbell: None,

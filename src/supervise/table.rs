@@ -272,6 +272,14 @@ impl Table {
         is_pending
     }
 
+    /// Has a service keep these descriptors for its processes.
+    pub fn keep(&mut self, id: ServiceId, kept: Vec<(i32, OwnedFd)>) -> ServiceId {
+        if let Some(service) = self.get_mut(id) {
+            service.kept = kept;
+        }
+        id
+    }
+
     /// Forgets every service; the boot role stays.
     pub fn forget_services(&mut self) {
         let all: Vec<_> = self.services().map(|service| service.id).collect();

@@ -2,15 +2,14 @@
 //! sending and receiving never wait (callers poll) and never raise SIGPIPE; every descriptor made here is
 //! close-on-exec; descriptors that a peer sends along unasked are never installed.
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSlice;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType,
-    UnixAddr, accept4, bind, getsockopt, listen, recv, recvmsg, send, sendmsg, setsockopt, socket,
-    socketpair, sockopt,
+    AddressFamily, Backlog, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, accept4, bind,
+    getsockopt, listen, recv, send, sendmsg, setsockopt, socket, socketpair, sockopt,
 };
 use nix::sys::stat::{Mode, umask};
 use nix::sys::time::TimeVal;
@@ -19,6 +18,9 @@ use super::call::seam;
 
 /// How many connections may wait to be accepted. The kernel cuts it (`net.core.somaxconn`).
 const BACKLOG: i32 = 1024;
+
+/// The most descriptors that are taken with one message.
+const MOST: u32 = 16;
 
 fn new(more: SockFlag) -> Result<OwnedFd, Errno> {
     let flags = SockFlag::SOCK_CLOEXEC | more;
@@ -94,16 +96,86 @@ pub fn send_message(socket: BorrowedFd<'_>, message: &[u8]) -> Result<(), Errno>
 ///
 /// Errors: EAGAIN; EMSGSIZE where it is longer than `longest` (it stays in the socket).
 pub fn receive_message(socket: BorrowedFd<'_>, longest: usize) -> Result<Option<Vec<u8>>, Errno> {
+    let message = look_at_message(socket, longest)?;
+    take_message(socket, false).map(|_| message)
+}
+
+/// The same, but the message stays: [`take_message`] takes it.
+pub fn look_at_message(socket: BorrowedFd<'_>, longest: usize) -> Result<Option<Vec<u8>>, Errno> {
     let fd = socket.as_raw_fd();
-    let look = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;
-    let length = seam("recv", || recv(fd, &mut [], look))?;
+    let look = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
+    let length = seam("recv", || recv(fd, &mut [], look | MsgFlags::MSG_TRUNC))?;
     if length > longest {
         return Err(Errno::EMSGSIZE);
     }
     let mut message = vec![0; length];
-    let received = seam("recv", || recv(fd, &mut message, MsgFlags::MSG_DONTWAIT))?;
+    let received = seam("recv", || recv(fd, &mut message, look))?;
     message.truncate(received);
     Ok(Some(message).filter(|message| !message.is_empty()))
+}
+
+/// Takes the message that was looked at out of the socket, and descriptors that come with it, 16 at most,
+/// where some are `wanted`.
+pub fn take_message(socket: BorrowedFd<'_>, wanted: bool) -> Result<Vec<OwnedFd>, Errno> {
+    let fd = socket.as_raw_fd();
+    if !wanted {
+        return seam("recv", || recv(fd, &mut [], MsgFlags::MSG_DONTWAIT)).map(|_| Vec::new());
+    }
+    receive_with(socket, &mut []).map(|(_, descriptors)| descriptors)
+}
+
+/// recvmsg(2) with room for 16 descriptors. Those that did come are never lost, also where not all of them
+/// did (`MSG_CTRUNC`: more than 16, or no room in this process).
+fn receive_with(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Vec<OwnedFd>), Errno> {
+    // SAFETY: only computes a length.
+    let room = unsafe { libc::CMSG_SPACE(MOST * size_of::<RawFd>() as u32) } as usize;
+    let mut control = [0_u64; 16];
+    debug_assert!(room <= size_of_val(&control));
+    let mut part = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    // SAFETY: msghdr is plain data for which zero is a valid value.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    header.msg_iov = &raw mut part;
+    header.msg_iovlen = 1;
+    header.msg_control = control.as_mut_ptr().cast();
+    header.msg_controllen = room as _;
+    let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+    let length = seam("recvmsg", || {
+        // SAFETY: the header, the part and the control buffer outlive the call and have these lengths.
+        Errno::result(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) })
+    })?;
+    let mut all = Vec::new();
+    // SAFETY: the kernel has filled the control buffer in; CMSG_* stay within what it says. The
+    // descriptors were just installed for us, so nobody else owns them.
+    unsafe {
+        let mut next = libc::CMSG_FIRSTHDR(&raw const header);
+        while let Some(along) = next.as_ref() {
+            if (along.cmsg_level, along.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+                let data = libc::CMSG_DATA(along).cast::<RawFd>();
+                #[allow(clippy::unnecessary_cast)] // musl has 32 bits there
+                let bytes = along.cmsg_len as usize - libc::CMSG_LEN(0) as usize;
+                for at in 0..bytes / size_of::<RawFd>() {
+                    all.push(OwnedFd::from_raw_fd(data.add(at).read_unaligned()));
+                }
+            }
+            next = libc::CMSG_NXTHDR(&raw const header, along);
+        }
+    }
+    Ok((length.unsigned_abs(), all))
+}
+
+/// Sends one message with descriptors. Errors: as [`send_message`]; EBADF.
+pub fn send_with(
+    socket: BorrowedFd<'_>,
+    message: &[u8],
+    descriptors: &[RawFd],
+) -> Result<(), Errno> {
+    let message = [IoSlice::new(message)];
+    let along = [ControlMessage::ScmRights(descriptors)];
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    sendmsg::<()>(socket.as_raw_fd(), &message, &along, flags, None).map(drop)
 }
 
 /// Sends a one-byte message with a descriptor.
@@ -133,25 +205,9 @@ pub enum Handed {
 /// Receives a message of [`send_descriptor`]. Errors: EAGAIN.
 pub fn receive_descriptor(socket: BorrowedFd<'_>) -> Result<Handed, Errno> {
     let mut byte = [0];
-    let mut message = [IoSliceMut::new(&mut byte)];
-    let mut space = nix::cmsg_space!([RawFd; 1]);
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-    let fd = socket.as_raw_fd();
-    let received = seam("recvmsg", || {
-        recvmsg::<()>(fd, &mut message, Some(&mut space), flags)
-    })?;
-    let length = received.bytes;
-    let mut found = None;
-    for along in received.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(descriptors) = along {
-            for fd in descriptors {
-                // SAFETY: the kernel has just installed this descriptor for us. One that replaces
-                // another here closes it.
-                found = Some(unsafe { OwnedFd::from_raw_fd(fd) });
-            }
-        }
-    }
-    Ok(match found {
+    let (length, descriptors) = receive_with(socket, &mut byte)?;
+    // More than one is one too many: they are closed.
+    Ok(match descriptors.into_iter().last() {
         Some(descriptor) => Handed::Descriptor(byte[0], descriptor),
         None if length == 0 => Handed::Closed,
         None => Handed::Nothing,
@@ -188,6 +244,17 @@ mod tests {
         };
         send_message(d.as_fd(), b"hello").unwrap();
         assert_eq!(receive_message(c.as_fd(), 9).unwrap().unwrap(), b"hello");
+        // Too many for one message are not kept.
+        let before = std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let many = [d.as_raw_fd(); 40];
+        for _ in 0..10 {
+            send_with(a.as_fd(), b"many", &many).unwrap();
+            assert_eq!(take_message(b.as_fd(), true).unwrap().len(), 16);
+            send_with(a.as_fd(), b"unasked", &many).unwrap();
+            assert_eq!(receive_message(b.as_fd(), 9).unwrap().unwrap(), b"unasked");
+        }
+        // Other tests have some, too.
+        assert!(std::fs::read_dir("/proc/self/fd").unwrap().count() < before + 100);
         drop(a);
         let closed = receive_descriptor(b.as_fd()).unwrap();
         assert!(matches!(closed, Handed::Closed), "{closed:?}");

@@ -154,10 +154,6 @@ pub fn reset_for_child() {
     for signal in 1..=64 {
         signal_action(signal, Some([0; 16]));
     }
-    for number in libc::SIGRTMIN()..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL runs no code of ours.
-        unsafe { libc::signal(number, libc::SIG_DFL) };
-    }
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
 

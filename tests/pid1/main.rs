@@ -21,4 +21,5 @@ mod readiness;
 mod reaping;
 mod scale;
 mod services;
+mod setup;
 mod support;

@@ -13,6 +13,7 @@ fn place() -> Place {
         passwd: "www:x:33:34:w:/var/www:/bin/false\n".to_owned(),
         group: "tty:x:5:www\nadm:x:4:\n".to_owned(),
         cgroup: Some("/cg".into()),
+        kept: Vec::new(),
     }
 }
 
@@ -132,7 +133,6 @@ fn what_its_process_is_given() {
         s.setup.tty = Some("/dev/tty2".into());
         s.env.push(("TERM".into(), "x".into()));
     });
-    good(&["--keep-fds"], |s| s.setup.keep_fds = true);
     good(&["--log-file", "web.log"], |s| {
         (s.setup.stdout, s.setup.stderr) = (Stdio::Log, Stdio::Log);
         s.setup.log_file = Some(("/srv/web.log".into(), 1 << 20));

@@ -138,7 +138,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             cgroup: vec![("memory.max".into(), caps.to_string())],
             caps: Some(caps),
             no_new_privs: flag,
-            keep_fds: flag,
+            keep_fds: vec![3; usize::from(flag)],
             tty: flag.then(|| "/dev/ttyS1".into()),
             log_file: flag.then(|| ("/log".into(), caps)),
             ..Setup::default()
