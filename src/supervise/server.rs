@@ -150,7 +150,7 @@ impl Server {
         }
         self.spare = self.spare.take().or_else(spare);
         if self.spare.is_none() {
-            self.make_room();
+            self.make_room(0);
             self.spare = spare();
         }
     }
@@ -179,7 +179,7 @@ impl Server {
             Ok((user, pid)) if user == 0 || user == self.owner => pid,
             _ => return,
         };
-        if self.peers.len() >= CLIENTS && !self.make_room() {
+        if self.peers.len() >= CLIENTS && !self.make_room(pid) {
             self.turned_away = true;
             return;
         }
@@ -195,8 +195,8 @@ impl Server {
         });
     }
 
-    /// Closes whoever has to go for another one; whether there is anybody.
-    fn make_room(&mut self) -> bool {
+    /// Closes whoever has to go for another one of this process; whether there is anybody.
+    fn make_room(&mut self, newcomer: i32) -> bool {
         let place = |peer: &Peer| {
             let waits = peer.waiting.as_ref().is_some_and(|wait| !wait.is_idle());
             Place {
@@ -206,7 +206,7 @@ impl Server {
             }
         };
         let all: Vec<_> = self.peers.iter().map(place).collect();
-        let found = places::victim(&all);
+        let found = places::victim(&all, newcomer);
         let found = found.and_then(|at| self.peers.get(at)).map(|peer| peer.id);
         found.into_iter().for_each(|id| self.close(id));
         found.is_some()

@@ -16,8 +16,9 @@ use nix::sys::time::TimeVal;
 
 use super::call::seam;
 
-/// How many connections may wait to be accepted. The kernel cuts it (`net.core.somaxconn`).
-const BACKLOG: i32 = 1024;
+/// How many connections may wait to be accepted. For one more, connect(2) waits: a long queue that
+/// somebody keeps full costs everybody more than that.
+const BACKLOG: i32 = 64;
 
 /// The most descriptors that are taken with one message.
 const MOST: u32 = 16;

@@ -13,7 +13,7 @@ use initsh::sys::seqpacket;
 
 use super::support::{Init, skipped};
 
-const MANY: usize = 500;
+const MANY: usize = 1000;
 
 /// A service that writes into a log of PID 1's.
 fn sleeper(number: usize) -> ServiceSpec {

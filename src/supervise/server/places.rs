@@ -17,11 +17,15 @@ pub(super) struct Place {
     pub heard: Instant,
 }
 
-/// Which connection a new one takes the place of: of the process that has the most, the one that has
-/// been idle for longest. One that waits goes only where its process has more than its share. `None`: the
-/// new one has to go.
-pub(super) fn victim(places: &[Place]) -> Option<usize> {
-    let (crowd, pid) = largest_crowd(places);
+/// Which connection a new one of process `newcomer` takes the place of: of its own, where it has more
+/// than its share, else of the process that has the most, the one that has been idle for longest. One
+/// that waits goes only where its process has more than its share. `None`: the new one has to go.
+pub(super) fn victim(places: &[Place], newcomer: i32) -> Option<usize> {
+    let own = places.iter().filter(|place| place.pid == newcomer).count();
+    let (crowd, pid) = match own > FAIR && newcomer > 0 {
+        true => (own, newcomer),
+        false => largest_crowd(places),
+    };
     let of_crowd = |place: &Place| crowd == 1 || place.pid == pid;
     let candidates = || {
         let all = places.iter().enumerate();
@@ -67,25 +71,26 @@ mod tests {
     fn the_crowd_pays_for_itself() {
         let mut places = vec![place(7, false, 0), place(8, true, 0)];
         places.extend((1..50).map(|second| place(9, false, second)));
-        assert_eq!(victim(&places), Some(2));
+        assert_eq!(victim(&places, 1), Some(2));
+        assert_eq!(victim(&places, 9), Some(2));
         places[2].busy = true;
-        assert_eq!(victim(&places), Some(3));
+        assert_eq!(victim(&places, 1), Some(3));
         // A crowd that waits keeps its share and no more.
         places
             .iter_mut()
             .skip(2)
             .for_each(|place| place.busy = true);
-        assert_eq!(victim(&places), Some(2));
+        assert_eq!(victim(&places, 1), Some(2));
         places.truncate(2 + FAIR);
-        assert_eq!(victim(&places), Some(0));
+        assert_eq!(victim(&places, 1), Some(0));
         places[0].busy = true;
-        assert_eq!(victim(&places), None);
+        assert_eq!(victim(&places, 1), None);
     }
 
     #[test]
     fn strangers_are_no_crowd() {
         let places: Vec<_> = (0..50).map(|n| place(0, n < 10, 100 - n)).collect();
-        assert_eq!(victim(&places), Some(49));
-        assert_eq!(victim(&[]), None);
+        assert_eq!(victim(&places, 1), Some(49));
+        assert_eq!(victim(&[], 1), None);
     }
 }
