@@ -365,6 +365,17 @@ impl Guest {
         }
     }
 
+    /// Listens to QEMU's monitor from now on; nothing else can use it meanwhile.
+    pub fn events(&self) -> Events {
+        let mut stream = UnixStream::connect(&self.monitor).expect("QMP");
+        writeln!(stream, r#"{{"execute":"qmp_capabilities"}}"#).expect("QMP");
+        Events(std::thread::spawn(move || {
+            let mut all = Vec::new();
+            let _ = stream.read_to_end(&mut all);
+            String::from_utf8_lossy(&all).into_owned()
+        }))
+    }
+
     /// Waits for the end; the status of `scripts/qemu`.
     pub fn end(&mut self) -> i32 {
         let deadline = Instant::now() + Duration::from_secs(STEP);
@@ -375,6 +386,16 @@ impl Guest {
             std::thread::sleep(Duration::from_millis(20));
         }
         panic!("the guest does not end");
+    }
+}
+
+/// What QEMU reports.
+pub struct Events(std::thread::JoinHandle<String>);
+
+impl Events {
+    /// Everything until the end of QEMU, which must be near.
+    pub fn all(self) -> String {
+        self.0.join().expect("QMP")
     }
 }
 

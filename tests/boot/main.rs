@@ -18,3 +18,5 @@ mod modules;
 mod old_style;
 mod start;
 mod supervision;
+mod switch_root;
+mod watchdog;
