@@ -8,6 +8,7 @@ pub mod roots;
 
 use std::time::Duration;
 
+use super::wire::{wire_enum, wire_struct};
 use crate::time::Instant;
 
 /// How long the check may take; a new root on a dead server does not answer.
@@ -63,6 +64,9 @@ pub struct Progress {
     stage: Stage,
     until: Instant,
 }
+
+wire_struct!(Progress { stage, until });
+wire_enum!(Stage { 0 => Services, 1 => Boot, 2 => Everyone, 3 => Killed, 4 => Over });
 
 impl Progress {
     /// Begins. `keep`: nothing is ended but the boot role.

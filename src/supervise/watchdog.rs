@@ -4,7 +4,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -176,14 +176,6 @@ impl Watchdog {
         self.status(now)
     }
 
-    /// Takes over one that an earlier program of this PID 1 has armed. Its time starts over.
-    pub fn resume(file: OwnedFd, path: OsString, timeout: Duration, now: Instant) -> Self {
-        let identity = device::identity(file.as_fd()).unwrap_or_default();
-        let _ = device::pet(&file, 0);
-        let armed = Armed::new(file, path, identity, timeout, now);
-        Self { armed: Some(armed) }
-    }
-
     /// Pets it for the last time: the next PID 1 finds it armed. Errors: none is armed.
     pub fn hand_over(&mut self, now: Instant) -> Result<WatchdogInfo, Failure> {
         if let Some(armed) = &mut self.armed {
@@ -191,12 +183,6 @@ impl Watchdog {
             let _ = armed.pet();
         }
         self.status(now)
-    }
-
-    /// The open device with its path and timeout, for [`Watchdog::resume`].
-    pub fn parts(&self) -> Option<(BorrowedFd<'_>, &OsStr, Duration)> {
-        let armed = self.armed.as_ref()?;
-        Some((armed.file.as_fd(), &armed.path, armed.feeding.timeout))
     }
 
     /// Disarms it: the magic close.

@@ -20,6 +20,7 @@ use crate::supervise::protocol::{HandOver, Reply};
 use crate::supervise::server::ClientId;
 use crate::supervise::shutdown::SERVICE_GRACE;
 use crate::supervise::supervisor::refuse;
+use crate::supervise::wire::{wire_enum, wire_struct};
 use crate::supervise::{spawn, voice};
 use crate::sys::call::{chdir, execve, fchdir, kill, open, pipe2, read, sigprocmask, write};
 use crate::sys::power::Authority;
@@ -40,26 +41,30 @@ pub(super) struct HandingOver {
 
 #[derive(Debug)]
 enum Stage {
-    Checking {
-        pipe: OwnedFd,
-        child: Pid,
-        until: Instant,
-    },
+    /// The pipe that tells what the check has found, the child that checks, and how long it may.
+    Checking(OwnedFd, i32, Instant),
     Going(Progress),
 }
+
+wire_struct!(HandingOver {
+    client,
+    order,
+    stage
+});
+wire_enum!(Stage { 0 => Checking(pipe, child, until), 1 => Going(progress) });
 
 impl HandingOver {
     /// The pipe that tells what the check has found.
     pub(super) fn pipe(&self) -> Option<BorrowedFd<'_>> {
         match &self.stage {
-            Stage::Checking { pipe, .. } => Some(pipe.as_fd()),
+            Stage::Checking(pipe, ..) => Some(pipe.as_fd()),
             Stage::Going(_) => None,
         }
     }
 
     pub(super) fn deadline(&self) -> Instant {
         match &self.stage {
-            Stage::Checking { until, .. } => *until,
+            Stage::Checking(.., until) => *until,
             Stage::Going(progress) => progress.deadline(),
         }
     }
@@ -97,11 +102,7 @@ impl Init {
         let failed = |errno| Failure::errno("check what is to become PID 1", errno);
         let (pipe, out) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(failed)?;
         match fork().map_err(failed)? {
-            Fork::Parent(child) => Ok(Stage::Checking {
-                pipe,
-                child,
-                until: now + CHECK,
-            }),
+            Fork::Parent(child) => Ok(Stage::Checking(pipe, child.as_raw(), now + CHECK)),
             Fork::Child => {
                 let machine = self.authority.is_some_and(Authority::over_machine);
                 let reply = match check::examine(order, machine) {
@@ -119,7 +120,7 @@ impl Init {
         let Some(HandingOver { client, stage, .. }) = &self.hand_over else {
             return;
         };
-        let (client, Stage::Checking { pipe, .. }) = (*client, stage) else {
+        let (client, Stage::Checking(pipe, ..)) = (*client, stage) else {
             return;
         };
         let mut message = [0; WORDS];
@@ -174,8 +175,8 @@ impl Init {
         while let Some(handing) = &mut self.hand_over {
             let step = match &mut handing.stage {
                 Stage::Going(progress) => progress.step(facts, now),
-                Stage::Checking { until, .. } if *until > now => None,
-                Stage::Checking { child, .. } => {
+                Stage::Checking(.., until) if *until > now => None,
+                Stage::Checking(_, child, _) => {
                     let (client, child) = (handing.client, *child);
                     self.give_up_check(client, child, now);
                     None
@@ -188,9 +189,9 @@ impl Init {
         }
     }
 
-    fn give_up_check(&mut self, client: ClientId, child: Pid, now: Instant) {
+    fn give_up_check(&mut self, client: ClientId, child: i32, now: Instant) {
         self.hand_over = None;
-        let _ = kill(child, Signal::SIGKILL);
+        let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
         let text = "the check of what is to become PID 1 does not end: is its file system there?";
         self.server.reply(client, &refuse(&Failure::new(text)), now);
     }

@@ -63,6 +63,7 @@ singles! {
     18 => critical;
     19 => time_to_end;
     20 => supervisor.helpers;
+    21 => hand_over;
 }
 
 /// What the journal has of each.
