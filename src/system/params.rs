@@ -147,6 +147,8 @@ const KNOWN: &[(&str, Setter)] = &[
     ("rows", |p, v| size(v).map(|x| p.rows = Some(x))),
     ("script", |p, v| path(v).map(|x| p.script = Some(x))),
     ("shutdown", |p, v| limit(v).map(|x| p.shutdown = Some(x))),
+    // Read by the boot script.
+    ("watchdog", |_, v| duration(v).map(drop)),
 ];
 
 type Setter = fn(&mut Params, &[u8]) -> Result<(), String>;
@@ -271,7 +273,7 @@ mod tests {
         let line = b"quiet initsh.script=/a.run initsh.autoexec=/b initsh.delay=0.5 initsh.interrupt=\"stop it\" \
             initsh.after=wait initsh.log=debug initsh.console=/dev/hvc0 initsh.poweroff=reset \
             initsh.columns=132 initsh.rows=50 initsh.idle=2m initsh.shutdown=90 \
-            initsh.critical=reboot root=/dev/vda";
+            initsh.critical=reboot initsh.watchdog=30 root=/dev/vda";
         let (params, complaints) = Params::from_cmdline(line);
         let none: &[String] = &[];
         assert_eq!(complaints, none);
@@ -350,7 +352,7 @@ mod tests {
             complaints,
             ["initsh.dealy: no such parameter; there are \
               initsh.{after,autoexec,columns,console,critical,delay,exit,idle,interrupt,log,poweroff,\
-              rows,script,shutdown}"]
+              rows,script,shutdown,watchdog}"]
         );
     }
 

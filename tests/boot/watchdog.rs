@@ -13,10 +13,11 @@ const RESET: i32 = 125;
 const FREEZER: &str = "mkdir /sys/fs/cgroup/ice; echo 1 > /sys/fs/cgroup/ice/cgroup.freeze";
 const FREEZE: &str = "echo 1 > /sys/fs/cgroup/ice/cgroup.procs";
 
-fn at_the_shell(setup: Setup) -> Guest {
+fn at_the_shell(setup: Setup, append: &str) -> Guest {
     let mut guest = setup
         .option("--net", "none")
         .append("initsh.after=shell initsh.delay=0")
+        .append(append)
         .qemu(&["-device", "i6300esb", "-action", "watchdog=reset"])
         .start();
     guest.shell();
@@ -38,7 +39,7 @@ fn is_reset(mut guest: Guest) {
 #[test]
 fn a_machine_whose_pid_1_is_stopped_is_reset() {
     let Some(setup) = Setup::new() else { return };
-    let mut guest = at_the_shell(setup);
+    let mut guest = at_the_shell(setup, "");
     let events = guest.events();
     refused(&mut guest, "watchdog --status", "no watchdog is armed");
     refused(&mut guest, "watchdog --stop", "no watchdog is armed");
@@ -54,6 +55,8 @@ fn a_machine_whose_pid_1_is_stopped_is_reset() {
         line.starts_with("/dev/watchdog (i6300ESB timer): timeout 5 s, "),
         "{line}"
     );
+    // Another program goes on with it.
+    guest.ok("upgrade");
     guest.ok("sleep 7");
     let line = guest.ok("watchdog --status");
     assert!(line.contains("timeout 5 s"), "{line}");
@@ -77,11 +80,10 @@ fn a_machine_whose_pid_1_is_stopped_is_reset() {
 #[test]
 fn with_a_critical_service_failed_it_is_not_petted() {
     let Some(setup) = Setup::new() else { return };
-    let mut guest = at_the_shell(setup);
+    let mut guest = at_the_shell(setup, "initsh.watchdog=6");
     let events = guest.events();
     guest.ok("spawn --name deaf --stop-timeout 60 -- initsh -c \"trap '' TERM; while :; do sleep 1; done\"");
     guest.ok("spawn --name db --critical -- initsh -c 'sleep 2; exit 3'");
-    guest.type_text(&format!("{TIMEOUT}\n"));
     guest.wait_for("/dev/watchdog is not petted any more: critical service db has failed");
     is_reset(guest);
     assert!(events.all().contains("WATCHDOG"));
@@ -92,7 +94,7 @@ fn with_a_critical_service_failed_it_is_not_petted() {
 #[test]
 fn it_is_armed_until_the_machine_is_gone() {
     let Some(setup) = Setup::new() else { return };
-    let mut guest = at_the_shell(setup);
+    let mut guest = at_the_shell(setup, "");
     guest.ok("modprobe softdog nowayout=1");
     guest.ok(FREEZER);
     guest.ok("watchdog --timeout 5 /dev/watchdog1");
