@@ -107,6 +107,14 @@ impl Client {
         self.service(&request, EXECUTED, "start the service")
     }
 
+    /// A service's description, as it counts from its next start on.
+    pub fn describe(&mut self, name: &str) -> Result<ServiceSpec, Failure> {
+        match self.ask(&Request::Describe(name.to_owned()), Duration::ZERO)? {
+            Reply::Described(spec) => Ok(*spec),
+            other => Err(refused(other, "ask for the description")),
+        }
+    }
+
     /// Waits until the service is ready, has failed, or the time is over; its state then.
     pub fn wait_ready(&mut self, name: &str, timeout: Duration) -> Result<ServiceInfo, Failure> {
         let target = Target::Name(name.to_owned());

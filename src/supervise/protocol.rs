@@ -104,6 +104,8 @@ pub enum Request {
     Watchdog(WatchdogRequest),
     /// Make another program PID 1.
     HandOver(HandOver),
+    /// The description that counts from the service's next start on.
+    Describe(String),
     /// Crash PID 1 in this way (debug builds only).
     Crash(String),
 }
@@ -196,6 +198,8 @@ pub enum Reply {
     TimedOut,
     /// No: exit status for the command, errno or 0, and the words.
     Refused(u8, i32, String),
+    /// A service's description.
+    Described(Box<ServiceSpec>),
     /// A piece of a service's log.
     Log(LogChunk),
     /// The watchdog as it stands.
@@ -263,6 +267,7 @@ wire_enum!(Request {
     13 => Watchdog(watchdog),
     14 => HandOver(hand_over),
     15 => Crash(how),
+    16 => Describe(name),
 });
 wire_enum!(Reply {
     1 => Done,
@@ -274,6 +279,7 @@ wire_enum!(Reply {
     7 => Refused(status, errno, words),
     8 => Log(chunk),
     9 => Watchdog(info),
+    10 => Described(spec),
 });
 wire_enum!(Power { 0 => Off(status), 1 => Reboot, 2 => Halt, 3 => Soft });
 wire_enum!(Urgency { 0 => Orderly, 1 => Forced, 2 => AtOnce });

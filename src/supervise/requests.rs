@@ -116,6 +116,34 @@ impl Supervisor {
         }
     }
 
+    /// Has a child read service files again; one that is still at it begins anew.
+    pub fn read_files_again(&mut self) {
+        if let Some(pid) = self.reloading.filter(|pid| self.helpers.contains(pid)) {
+            let _ = signal_group(pid, nix::libc::SIGKILL as u8);
+        }
+        self.reloading = None;
+        match self.launcher.reload() {
+            Ok(pid) => {
+                self.helpers.push(pid);
+                self.reloading = Some(pid);
+            }
+            Err(errno) => {
+                let failure = Failure::errno("cannot read service files again", errno);
+                self.voice.say(format_args!("{failure}"));
+            }
+        }
+    }
+
+    /// The description that a service has from its next start on.
+    pub(super) fn request_describe(&self, name: String) -> Reply {
+        let service = self.table.named(&name);
+        let spec = service.and_then(|one| one.next.as_deref().or(one.spec.as_ref()));
+        match spec {
+            Some(spec) => Reply::Described(Box::new(spec.clone())),
+            None => unknown(&cut(name)),
+        }
+    }
+
     /// `Backoff (exit 1)`
     fn standing(&self, service: &Service) -> String {
         let status = self.table.status(service);

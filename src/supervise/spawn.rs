@@ -6,6 +6,7 @@ mod apply;
 mod command;
 mod group;
 mod handed;
+mod reload;
 mod terminal;
 
 use std::ffi::{CStr, CString, OsStr};

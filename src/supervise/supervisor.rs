@@ -61,6 +61,8 @@ pub struct Supervisor {
     pub(super) logs_rest: Option<Instant>,
     /// Control groups that are to be removed.
     pub groups: Groups,
+    /// The one of the helpers that reads service files.
+    pub(super) reloading: Option<i32>,
     /// Processes that only work for PID 1.
     pub helpers: Vec<i32>,
 }
@@ -100,6 +102,7 @@ impl Supervisor {
             logs_rest: None,
             groups: Groups::default(),
             helpers: Vec::new(),
+            reloading: None,
         }
     }
 
@@ -417,6 +420,7 @@ impl Supervisor {
             Request::Stop(name, grace, limit) => self.request_stop(name, grace, limit, now),
             Request::Signal(name, signal) => Answer::Now(self.request_signal(&name, signal)),
             Request::Redefine(spec) => Answer::Now(self.request_redefine(spec)),
+            Request::Describe(name) => Answer::Now(self.request_describe(name)),
             Request::Wait(Target::Pid(pid), until, limit) => self.wait_pid(pid, until, limit, now),
             Request::Wait(Target::Name(name), until, limit) => match self.table.named(&name) {
                 None => Answer::Now(unknown(&cut(name))),

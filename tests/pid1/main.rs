@@ -20,6 +20,7 @@ mod power;
 mod readiness;
 mod reaping;
 mod scale;
+mod service_files;
 mod services;
 mod setup;
 mod support;

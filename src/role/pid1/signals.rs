@@ -62,16 +62,11 @@ impl Init {
             match meaning(info.ssi_signo) {
                 Some(Meaning::End(power, urgency)) => self.begin(power, urgency, now),
                 Some(Meaning::Upgrade) => self.begin_upgrade(OsString::new(), None, now),
-                Some(Meaning::Reload) => self.say_not_yet("SIGHUP"),
+                Some(Meaning::Reload) => self.supervisor.read_files_again(),
                 // SIGCHLD: every turn reaps. Others mean nothing to PID 1.
                 None => {}
             }
         }
-    }
-
-    fn say_not_yet(&mut self, signal: &str) {
-        let text = format_args!("{signal} means nothing yet");
-        self.supervisor.voice.say(text);
     }
 }
 
