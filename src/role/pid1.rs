@@ -38,7 +38,7 @@ use crate::supervise::table::ServiceId;
 use crate::sys::call::{self, getuid, sigprocmask};
 use crate::sys::child::{self, Exit, Peek};
 use crate::sys::power::Authority;
-use crate::sys::{crash as fatal, entry, fault, limits, process};
+use crate::sys::{crash as fatal, entry, fault, limits, priority, process};
 use crate::time::{Instant, parse_duration};
 
 /// The first argument of a PID 1, whatever it was called by.
@@ -192,6 +192,9 @@ impl Init {
 
     fn run(mut self) -> ! {
         limits::raise_open_files();
+        if self.authority.is_some() {
+            priority::raise();
+        }
         self.supervisor.start_boot(Instant::now());
         self.go_on()
     }

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod notify;
 pub mod packet;
 pub mod power;
+pub mod priority;
 pub mod privileges;
 pub mod process;
 pub mod random;

@@ -121,7 +121,8 @@ fn twenty_thousand_orphans_beside_a_thousand_services() {
     assert_eq!(services, 0);
     // The two that made them, and each orphan with its parent's shell, may be ours or not: at least these.
     assert!(exits.len() as u64 + forgotten >= 20_000, "{forgotten}");
-    assert!(most < 1000, "{most} zombies at once");
+    // Where the machine has other work, PID 1 may be kept from its turn for a while.
+    assert!(most < 10_000, "{most} zombies at once");
     assert!(cpu < Duration::from_secs(20), "{cpu:?}");
     assert!(
         client
@@ -176,7 +177,7 @@ fn two_hundred_waits_are_answered_at_once_and_cheap() {
 }
 
 #[test]
-fn children_get_the_limit_of_open_files_that_pid_1_was_started_with() {
+fn children_get_the_limits_and_the_priority_that_pid_1_was_started_with() {
     if skipped() {
         return;
     }
@@ -185,6 +186,11 @@ fn children_get_the_limit_of_open_files_that_pid_1_was_started_with() {
         let line = text.lines().find(|line| line.starts_with("Max open files"));
         let words: Vec<_> = line.unwrap().split_whitespace().skip(3).take(2).collect();
         words.join(" ")
+    };
+    let nice = |pid: &str| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let (_, rest) = stat.rsplit_once(") ").unwrap();
+        rest.split(' ').nth(16).unwrap().parse::<i32>().unwrap()
     };
     let init = Init::prepared("ulimit -Sn 512; ulimit -Hn 4096", "exec sleep 1000");
     let service = init.spawn("web", Restart::Never, "ulimit -Sn; exec sleep 1000");
@@ -201,7 +207,11 @@ fn children_get_the_limit_of_open_files_that_pid_1_was_started_with() {
         .filter(|pid| *pid != init.pid)
         .collect();
     assert_eq!(children.len(), 2);
+    let own = nice(&init.pid.to_string());
+    // Where it is allowed to.
+    assert!([-10, 0].contains(&own), "{own}");
     for child in children {
+        assert_eq!(nice(&child.to_string()), 0);
         assert_eq!(limits(&child.to_string()), "512 4096");
     }
 }

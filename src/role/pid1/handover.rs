@@ -25,7 +25,7 @@ use crate::supervise::{spawn, voice};
 use crate::sys::call::{chdir, execve, fchdir, kill, open, pipe2, read, sigprocmask, write};
 use crate::sys::power::Authority;
 use crate::sys::process::{self, Fork, exit_now, fork};
-use crate::sys::{limits, signal};
+use crate::sys::{limits, priority, signal};
 use crate::time::Instant;
 
 /// The longest refusal in bytes that comes out of the check; a pipe takes it at once.
@@ -248,6 +248,7 @@ impl Init {
         let _ = chdir(c"/");
         process::cloexec_from(3);
         limits::restore_open_files();
+        priority::lower();
         // exec(2) itself puts an end to handlers.
         signal::heed_all();
         let mut mask = SigSet::all();
@@ -262,6 +263,7 @@ impl Init {
         };
         let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
         limits::raise_open_files();
+        priority::raise();
         let _ = home.and_then(fchdir);
         if let Some(eraser) = eraser {
             eraser.dismiss();
