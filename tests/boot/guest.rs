@@ -61,6 +61,7 @@ pub struct Setup {
     options: Vec<String>,
     qemu: Vec<String>,
     initrd: Option<PathBuf>,
+    kernel: Option<PathBuf>,
 }
 
 impl Setup {
@@ -76,6 +77,7 @@ impl Setup {
             options: vec!["--timeout".into(), LIFE.into()],
             qemu: Vec::new(),
             initrd: None,
+            kernel: None,
         })
     }
 
@@ -126,6 +128,12 @@ impl Setup {
         self
     }
 
+    /// Another kernel.
+    pub fn kernel(mut self, path: PathBuf) -> Self {
+        self.kernel = Some(path);
+        self
+    }
+
     /// The directory of this test.
     pub fn scratch(&self) -> &Scratch {
         &self.scratch
@@ -146,6 +154,9 @@ impl Setup {
             .stderr(Stdio::piped());
         if let Some(initrd) = &self.initrd {
             command.env("INITRD", initrd);
+        }
+        if let Some(kernel) = &self.kernel {
+            command.env("KERNEL", kernel);
         }
         let mut child = command.spawn().expect("scripts/qemu");
         let log = Arc::new(Log::default());
