@@ -1,25 +1,45 @@
-/* What a PID 1 is loaded with. Every mode prints one line when it is done.
+/* What a PID 1 is loaded with, and the clocks beside it.
  *
- *   load orphans N    N times: a child that leaves a grandchild behind, which ends at once. Prints
- *                     "orphans MICROSECONDS ZOMBIES": the most zombies that PID 1 had at one look.
- *   load service      a service that takes half a second to stop after SIGTERM.
- *   load sleep        a service that ends at SIGTERM at once and takes as little memory as it can.
+ * Below PID 1 (each appends to the file $LOAD_MARK):
+ *   load orphans N        N times a child that leaves a grandchild behind, which ends at once; then one
+ *                         line "MICROSECONDS ZOMBIES", the most zombies PID 1 had at one look; stays.
+ *   load service [MS]     a service: one byte when it runs; after SIGTERM it takes MS to stop.
+ *   run                   "load service 0", for s6, whose services are files of that name.
+ *   stop                  "load service 500", likewise.
+ * Outside, each prints microseconds:
+ *   load restart PID FILE kills PID; until FILE is longer.
+ *   load gone PID PID1    kills PID; until PID1 has ended.
+ *   load ended PID1 SIG   sends it SIG; until it has ended.
  */
-#include <dirent.h>
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Nothing outside is waited for any longer, in milliseconds. */
+#define LIMIT 30000
 
 static long long now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
+
+static void mark(const char *text) {
+    const char *path = getenv("LOAD_MARK");
+    int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT, 0600) : -1;
+    if (fd < 0) return;
+    if (write(fd, text, strlen(text)) < 0) perror(path);
+    close(fd);
 }
 
 static int is_zombie(long pid) {
@@ -35,11 +55,10 @@ static int is_zombie(long pid) {
     return end && end[1] == ' ' && end[2] == 'Z';
 }
 
-/* Zombies among the children of PID 1 that are there before and after the look. */
 static int zombies(void) {
     static char list[1 << 20];
     int fd = open("/proc/1/task/1/children", O_RDONLY);
-    if (fd < 0) return -1;
+    if (fd < 0) return 0;
     size_t size = 0;
     for (ssize_t n; (n = read(fd, list + size, sizeof list - 1 - size)) > 0;) size += n;
     close(fd);
@@ -52,6 +71,7 @@ static int zombies(void) {
 
 static int orphans(long count) {
     int most = 0;
+    char line[64];
     long long begun = now();
     for (long i = 0; i < count; i++) {
         pid_t child = fork();
@@ -70,29 +90,69 @@ static int orphans(long count) {
             if (seen > most) most = seen;
         }
     }
-    long long took = now() - begun;
-    int last = zombies();
-    if (last > most) most = last;
-    printf("orphans %lld %d\n", took, most);
-    return 0;
+    snprintf(line, sizeof line, "%lld %d\n", now() - begun, most);
+    mark(line);
+    if (!getenv("LOAD_MARK")) {
+        printf("%s", line);
+        return 0;
+    }
+    return pause();
 }
 
-static void on_term(int signal) { (void)signal; }
+static volatile sig_atomic_t told;
+
+static void on_term(int signal) {
+    (void)signal;
+    told = 1;
+}
 
 static int service(long milliseconds) {
+    sigset_t term, before;
     struct sigaction action = {.sa_handler = on_term};
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, &before);
     sigaction(SIGTERM, &action, NULL);
-    /* Whoever starts a thousand of these wants to know when they are all there. */
-    pause();
+    mark(".");
+    sigdelset(&before, SIGTERM);
+    while (!told) sigsuspend(&before);
     struct timespec t = {milliseconds / 1000, milliseconds % 1000 * 1000000};
     while (nanosleep(&t, &t) < 0 && errno == EINTR) {}
     return 0;
 }
 
+static int until_longer(long pid, const char *path) {
+    struct stat before, after;
+    if (stat(path, &before) < 0) return 1;
+    long long begun = now();
+    if (kill(pid, SIGKILL) < 0) return 1;
+    do {
+        if (stat(path, &after) < 0 || now() - begun > LIMIT * 1000LL) return 1;
+    } while (after.st_size == before.st_size);
+    printf("%lld\n", now() - begun);
+    return 0;
+}
+
+static int until_ended(long pid, int number, long first) {
+    struct pollfd file = {.fd = syscall(SYS_pidfd_open, first, 0), .events = POLLIN};
+    if (file.fd < 0) return 1;
+    long long begun = now();
+    if (kill(pid, number) < 0) return 1;
+    if (poll(&file, 1, LIMIT) != 1) return 1;
+    printf("%lld\n", now() - begun);
+    return 0;
+}
+
 int main(int argc, char **argv) {
-    if (argc > 2 && !strcmp(argv[1], "orphans")) return orphans(atol(argv[2]));
-    if (argc > 1 && !strcmp(argv[1], "service")) return service(500);
-    if (argc > 1 && !strcmp(argv[1], "sleep")) return pause();
-    fprintf(stderr, "usage: load orphans N | service | sleep\n");
+    const char *name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
+    if (!strcmp(name, "run")) return service(0);
+    if (!strcmp(name, "stop")) return service(500);
+    const char *what = argc > 1 ? argv[1] : "";
+    if (argc > 2 && !strcmp(what, "orphans")) return orphans(atol(argv[2]));
+    if (!strcmp(what, "service")) return service(argc > 2 ? atol(argv[2]) : 0);
+    if (argc > 3 && !strcmp(what, "restart")) return until_longer(atol(argv[2]), argv[3]);
+    if (argc > 3 && !strcmp(what, "gone")) return until_ended(atol(argv[2]), SIGKILL, atol(argv[3]));
+    if (argc > 3 && !strcmp(what, "ended")) return until_ended(atol(argv[2]), atoi(argv[3]), atol(argv[2]));
+    fprintf(stderr, "usage: see the head of benches/pid1/load.c\n");
     return 2;
 }
