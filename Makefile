@@ -6,6 +6,7 @@
 #   make initrd   build/initrd.cpio.gz    make docs     docs/commands.md, the README's table
 #   make kernel   build/kernel            make bench    figures beside busybox
 #   make musl     the musl variant        make fuzz     bounded fuzzing (FUZZ_SECONDS= a target)
+#   make oci      build/oci, an image     make bench-pid1   PID 1 beside tini, dumb-init and others
 #
 # KERNEL= and MODULES= (vmlinuz, lib/modules/VERSION) replace the kernel; TARGET= the Rust target;
 # ACCEL=kvm the accelerator; QEMU_OPTIONS= is passed to scripts/qemu by `make run`.
@@ -23,7 +24,7 @@ ifdef MODULES
 export MODULES
 endif
 
-.PHONY: all build kernel initrd run test lint docs bench fuzz musl clean
+.PHONY: all build kernel initrd run test lint docs bench bench-pid1 fuzz musl oci clean
 all: build
 
 build:
@@ -61,6 +62,13 @@ docs: build
 bench: initrd
 	@scripts/setup run bench
 	@scripts/bench
+
+bench-pid1: build
+	@scripts/setup bench-pid1
+	@scripts/bench-pid1
+
+oci: build
+	@scripts/oci
 
 fuzz:
 	@scripts/setup fuzz

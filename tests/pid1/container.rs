@@ -9,15 +9,16 @@ use nix::sys::signal::{Signal, kill};
 use super::contained::{Contained, OURS, PLACES, Place, children, load, run, status_field, until};
 use super::support::{INITSH, skipped};
 
-/// What each front does with a command, status for status. `None`: not meant to be the same.
+/// A command, and how we, tini and dumb-init end with it; `None`: not meant to be the same.
+type Row<'a> = (&'a [&'a str], i32, Option<i32>, Option<i32>);
+
 #[test]
 fn statuses_beside_tini_and_dumb_init() {
     if skipped() {
         return;
     }
     let not_there = "/nowhere/program";
-    // Command, what we end with, tini, dumb-init.
-    let table: &[(&[&str], i32, Option<i32>, Option<i32>)] = &[
+    let table: &[Row<'_>] = &[
         (&["true"], 0, Some(0), Some(0)),
         (&["sh", "-c", "exit 3"], 3, Some(3), Some(3)),
         (&["sh", "-c", "exit 255"], 255, Some(255), Some(255)),
