@@ -55,6 +55,7 @@ fn disk(setup: &Setup) -> String {
         .args(["-q", "-t", "ext4", "-d"])
         .args([&directory, &disk])
         .arg("24M")
+        .stdout(std::process::Stdio::null())
         .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
         .status();
     assert!(made.expect("mke2fs (e2fsprogs)").success());
