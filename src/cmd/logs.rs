@@ -39,7 +39,7 @@ are. Remarks about lost lines go to standard error.",
 const WAIT: Duration = Duration::from_secs(3600);
 
 /// Pieces of what is there already: a service that writes faster than is read here would have no end.
-const PIECES: usize = 16;
+const PIECES: usize = 32;
 
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let name = call.text(call.one("NAME")?)?.to_owned();

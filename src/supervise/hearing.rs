@@ -23,16 +23,20 @@ use crate::time::Instant;
 /// service that writes line by line wakes PID 1 a hundred times a second at most.
 pub const REST: Duration = Duration::from_millis(10);
 
-/// The most that is taken from one service in a turn, in pieces of 8 KiB: what a pipe holds.
-const PIECES: usize = 8;
+/// The most that is taken from one service in a turn, in pieces of 4 KiB: what a pipe holds.
+const PIECES: usize = 16;
 
 /// The most from all of them, where there are many.
-const ALL_PIECES: usize = 64;
+const ALL_PIECES: usize = 128;
 
 impl Service {
     /// Makes what its next process is going to be given. Errors: EMFILE, ENOMEM: try again later.
     pub fn prepare(&mut self, now: Instant) -> Result<(), Errno> {
         self.prepare_watch(now)?;
+        self.prepare_log()
+    }
+
+    fn prepare_log(&mut self) -> Result<(), Errno> {
         let Some(spec) = &self.spec else {
             return Ok(());
         };
@@ -139,15 +143,18 @@ impl Supervisor {
     }
 
     pub(super) fn request_log(
-        &self,
+        &mut self,
         name: String,
         from: u64,
         limit: Duration,
         now: Instant,
     ) -> Answer {
-        let Some(service) = self.table.named(&name) else {
+        let id = self.table.named(&name).map(|service| service.id);
+        let Some(service) = id.and_then(|id| self.table.get_mut(id)) else {
             return Answer::Now(unknown(&cut(name)));
         };
+        // One that waits for others has written nothing yet, but is going to.
+        let _ = service.prepare_log();
         let Some(log) = &service.log else {
             let failure = Failure::new(format!(
                 "service '{name}' has no log: start it with --stdout log --stderr log"

@@ -15,17 +15,18 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag};
 
 use self::ring::Ring;
-use super::protocol::{LIST_FULL, LogChunk};
+use super::protocol::LogChunk;
 use super::voice::Voice;
 use super::wire::wire_struct;
 use crate::sys::call::{fchown, fcntl, pipe2, read, write};
 use crate::time::Instant;
 
-/// How much is read at once, in bytes.
-const PIECE: usize = 8 * 1024;
+/// How much is read at once, and the longest piece in a reply, in bytes: PID 1 keeps what memory it has
+/// once touched.
+pub const PIECE: usize = 4 * 1024;
 
 /// How many pieces are taken from a service that has ended: more than a pipe holds by default.
-const LAST_PIECES: usize = 16;
+const LAST_PIECES: usize = 32;
 
 /// The pause before a helper is started again.
 const HELPER_AGAIN: Duration = Duration::from_secs(1);
@@ -72,7 +73,7 @@ impl Log {
         self.write.as_fd()
     }
 
-    /// Takes what the service has written, `pieces` of 8 KiB at most; whether there may be more.
+    /// Takes what the service has written, `pieces` of 4 KiB at most; whether there may be more.
     pub fn take(&mut self, pieces: usize) -> bool {
         let mut buffer = [0; PIECE];
         for _ in 0..pieces {
@@ -143,7 +144,7 @@ impl Log {
         LogChunk {
             from,
             lost: self.ring.head().lost,
-            bytes: self.ring.read(from, LIST_FULL).unwrap_or_default(),
+            bytes: self.ring.read(from, PIECE).unwrap_or_default(),
         }
     }
 }

@@ -104,7 +104,8 @@ impl Waiting {
         };
         if let Some(from) = self.log {
             let Some(log) = &service.log else {
-                return Some(unknown(name));
+                let words = format!("service '{name}' has no log any more");
+                return Some(Reply::Refused(1, 0, words));
             };
             let come = log.end() != from || over;
             return come.then(|| Reply::Log(log.chunk(from)));

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::supervise::client::Client;
-use crate::supervise::protocol::{LIST_FULL, LogChunk};
+use crate::supervise::log::PIECE;
+use crate::supervise::protocol::LogChunk;
 use crate::sys::signal::sleep_until;
 use crate::time::Instant;
 
@@ -88,7 +89,7 @@ impl Place {
         self.lines += newlines.count() as u64;
         Piece {
             missed,
-            more: chunk.bytes.len() >= LIST_FULL,
+            more: chunk.bytes.len() >= PIECE,
             bytes: chunk.bytes,
         }
     }
