@@ -414,3 +414,33 @@ fn the_last_words_of_a_service_are_filed_before_the_end() {
     let text = std::fs::read(&file).unwrap();
     assert!(text.starts_with(b"hello\n") && text.ends_with(b"farewell\n"));
 }
+
+#[test]
+fn a_log_goes_on_under_another_program_of_pid_1() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let file = init.directory().join("web.log");
+    let text = "n=0; while :; do n=$((n + 1)); echo $n; sleep 0.01; done";
+    init.client()
+        .spawn(&filed("web", &file, 1 << 20, text))
+        .unwrap();
+    let mut follower = Follower::new(&init, &["web"]);
+    let mut seen = follower.lines(20);
+    for _ in 0..3 {
+        let upgraded = init.initsh(&["upgrade", INITSH]);
+        assert!(upgraded.status.success(), "{upgraded:?}");
+        seen += &follower.lines(20);
+    }
+    init.client().stop("web", Duration::from_secs(2)).unwrap();
+    let (_, all, _) = logs(&init, &["web"]);
+    let all = String::from_utf8(all).unwrap();
+    for (line, number) in all.lines().zip(1..) {
+        assert_eq!(line.parse(), Ok(number));
+    }
+    assert!(all.starts_with(&seen));
+    init.until("the whole file", || {
+        (std::fs::read_to_string(&file).unwrap_or_default() == all).then_some(())
+    });
+}

@@ -294,3 +294,64 @@ fn a_daemon_is_found_by_its_pid_file() {
         (!init.processes().iter().any(helper)).then_some(())
     });
 }
+
+#[test]
+fn what_was_promised_is_kept_under_another_program_of_pid_1() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let go = init.directory().join("go");
+    let wait = format!("while ! [ -e {} ]; do sleep 0.05; done;", go.display());
+    let pidfile = init.directory().join("daemon.pid");
+    let serve = format!(
+        "exec perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(LocalAddr => \"127.0.0.1:{port}\", Listen => 5, ReuseAddr => 1) or die; sleep 1000'"
+    );
+    let fork = format!("setsid sleep 1000 & echo $! > {}", pidfile.display());
+    let text = [
+        ("tcp", Ready::Tcp(port), serve),
+        ("daemon", Ready::PidFile(pidfile.clone().into()), fork),
+        (
+            "fd",
+            Ready::Descriptor,
+            "echo >&$INITSH_READY_FD; exec sleep 1000".into(),
+        ),
+        (
+            "notify",
+            Ready::Notify,
+            format!("{NOTIFY} notify READY=1 STATUS=well; exec sleep 1000"),
+        ),
+        (
+            "after",
+            Ready::After(Duration::from_millis(1500)),
+            "exec sleep 1000".into(),
+        ),
+    ];
+    for (name, ready, text) in &text {
+        let spec = promising(name, ready.clone(), &format!("{wait} {text}"));
+        assert_eq!(
+            init.client().spawn(&spec).unwrap().state,
+            "Starting",
+            "{name}"
+        );
+    }
+    let mut owing = notifying("owing", "notify READY=1; exec sleep 1000");
+    owing.env.push(("WATCHDOG_USEC".into(), "2500000".into()));
+    assert_eq!(start(&init, &owing, 5000).state, "Running");
+    let upgraded = init.initsh(&["upgrade", super::support::INITSH]);
+    assert!(upgraded.status.success(), "{upgraded:?}");
+    for (name, ..) in &text {
+        assert_ne!(init.service(name).state, "Failed", "{name}");
+    }
+    std::fs::write(&go, "").unwrap();
+    for (name, ..) in &text {
+        init.in_state(name, "Running");
+    }
+    init.until("its status", || {
+        (init.service("notify").reason == "well").then_some(())
+    });
+    assert_eq!(init.in_state("owing", "Failed").exit, Some(Exit::Signal(6)));
+}
