@@ -4,10 +4,10 @@
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::sys::statfs::fstatfs;
+use nix::fcntl::{FcntlArg, FdFlag};
 
 use crate::failure::Failure;
+use crate::sys::call::{fcntl, fstatfs};
 use crate::sys::process::borrow_number;
 
 /// The most descriptors of one service.

@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use nix::errno::Errno;
 
+use crate::sys::call::set_name;
 use crate::sys::process::{self, Fork, exit_now, fork};
 use crate::sys::signal;
 
@@ -23,7 +24,7 @@ pub fn help(
     if let Fork::Parent(pid) = fork()? {
         return Ok(pid.as_raw());
     }
-    let _ = nix::sys::prctl::set_name(name);
+    let _ = set_name(name);
     // Out of the way of each other first.
     let least = FIRST + 32;
     let copies: Vec<_> = descriptors

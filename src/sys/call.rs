@@ -8,16 +8,18 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::NixPath;
 use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, FcntlArg, OFlag, OpenHow};
+use nix::fcntl::{AtFlags, FallocateFlags, FcntlArg, OFlag, OpenHow};
 use nix::mount::{MntFlags, MsFlags};
 use nix::poll::{PollFd, PollTimeout};
 use nix::sys::memfd::MFdFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::sys::stat::{FileStat, Mode};
+use nix::sys::statfs::Statfs;
+use nix::sys::statvfs::Statvfs;
 use nix::sys::termios::Termios;
 use nix::sys::time::TimeSpec;
-use nix::unistd::{Gid, Pid, Uid};
+use nix::unistd::{Gid, Pid, Uid, UnlinkatFlags};
 
 use super::fault;
 
@@ -304,9 +306,46 @@ pub fn umount2<P: ?Sized + NixPath>(target: &P, flags: MntFlags) -> Result<(), E
     seam("umount", || nix::mount::umount2(target, flags))
 }
 
-// These cannot fail for want of anything, or end in exec.
+/// fstatat(2).
+pub fn fstatat<P: ?Sized + NixPath>(
+    at: impl AsFd,
+    path: &P,
+    how: AtFlags,
+) -> Result<FileStat, Errno> {
+    seam("stat", || nix::sys::stat::fstatat(at, path, how))
+}
+
+/// fstatfs(2).
+pub fn fstatfs(file: impl AsFd) -> Result<Statfs, Errno> {
+    seam("stat", || nix::sys::statfs::fstatfs(file))
+}
+
+/// fstatvfs(3).
+pub fn fstatvfs(file: impl AsFd) -> Result<Statvfs, Errno> {
+    seam("stat", || nix::sys::statvfs::fstatvfs(file))
+}
+
+/// mkdirat(2).
+pub fn mkdirat<P: ?Sized + NixPath>(at: impl AsFd, path: &P, mode: Mode) -> Result<(), Errno> {
+    seam("mkdir", || nix::sys::stat::mkdirat(at, path, mode))
+}
+
+/// unlinkat(2).
+pub fn unlinkat<P: ?Sized + NixPath>(
+    at: impl AsFd,
+    path: &P,
+    flags: UnlinkatFlags,
+) -> Result<(), Errno> {
+    seam("unlink", || nix::unistd::unlinkat(at, path, flags))
+}
+
+// These cannot fail for want of anything, or run in a child, which says what it could not do.
+pub use nix::sys::prctl::{set_name, set_no_new_privs};
 pub use nix::sys::signal::sigprocmask;
-pub use nix::unistd::{execve, getsid, getuid, setsid, sync};
+pub use nix::unistd::{
+    execve, getpgrp, getpid, getsid, getuid, setgid, setgroups, setpgid, setsid, setuid, sync,
+    tcgetpgrp, tcsetpgrp,
+};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use nix::unistd::{Pid, getpgrp, getpid, tcgetpgrp, tcsetpgrp};
+use nix::unistd::Pid;
 
 use super::Init;
 use crate::role::container::Terminal;
@@ -14,6 +14,7 @@ use crate::supervise::protocol::Power;
 use crate::supervise::shutdown::SERVICE_GRACE;
 use crate::supervise::table::BOOT_ID;
 use crate::supervise::wire::wire_struct;
+use crate::sys::call::{getpgrp, getpid, tcgetpgrp, tcsetpgrp};
 use crate::sys::child::{self, Exit};
 use crate::sys::process::{borrow_number, exit_now};
 use crate::sys::signal;

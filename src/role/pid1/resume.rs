@@ -7,7 +7,6 @@ use std::ffi::{CString, OsString};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
-use nix::sys::prctl;
 use nix::sys::signal::SigmaskHow;
 
 use super::Init;
@@ -16,7 +15,7 @@ use super::kept::{Head, Keeper, Rule};
 use crate::supervise::journal::{Journal, Section, State, Unusable, VERSION};
 use crate::supervise::protocol::Reply;
 use crate::supervise::spawn::Boot;
-use crate::sys::call::{self, sigprocmask};
+use crate::sys::call::{self, set_name, sigprocmask};
 use crate::sys::power::Authority;
 use crate::sys::{crash, entry, inherited, limits};
 use crate::time::Instant;
@@ -144,7 +143,7 @@ fn begin(state: &State<'_>, name: CString) -> Init {
         .as_ref()
         .map(|head| head.boot.clone())
         .unwrap_or_default();
-    let _ = prctl::set_name(&title(&name));
+    let _ = set_name(&title(&name));
     let mut init = Init::new(authority, boot, name);
     if let Some(head) = head {
         head.open_files.into_iter().for_each(limits::remember);

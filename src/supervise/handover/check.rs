@@ -8,13 +8,13 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{Mode, SFlag};
-use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs};
-use nix::sys::statvfs::{FsFlags, fstatvfs};
+use nix::sys::statfs::{FsType, TMPFS_MAGIC};
+use nix::sys::statvfs::FsFlags;
 
 use super::image::{self, Image};
 use crate::failure::{Doing, Failure};
 use crate::supervise::protocol::HandOver;
-use crate::sys::call::{fstat, open, openat2, read};
+use crate::sys::call::{fstat, fstatfs, fstatvfs, open, openat2, read};
 
 /// RAMFS_MAGIC
 const RAMFS: FsType = FsType(0x8584_58f6_u32 as _);

@@ -10,12 +10,14 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag};
 use nix::mount::{MntFlags, MsFlags};
-use nix::sys::stat::{Mode, SFlag, fstatat, mkdirat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::sys::stat::{Mode, SFlag};
+use nix::unistd::UnlinkatFlags;
 
 use super::check::{is_in_memory, is_mount_point};
 use crate::failure::{Doing, Failure};
-use crate::sys::call::{chdir, chroot, fchdir, fstat, mount, open, openat2, umount2};
+use crate::sys::call::{
+    chdir, chroot, fchdir, fstat, fstatat, mkdirat, mount, open, openat2, umount2, unlinkat,
+};
 
 /// What goes along.
 const ALONG: [&CStr; 4] = [c"dev", c"proc", c"sys", c"run"];

@@ -6,16 +6,15 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::prctl::set_no_new_privs;
 use nix::sys::stat::Mode;
-use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Uid};
 
 use super::{Given, blocking, group, put};
 use crate::supervise::capabilities::AT_MOST;
 use crate::supervise::setup::{Setup, Stdio, Step};
 use crate::supervise::spec::ServiceSpec;
 use crate::supervise::voice;
-use crate::sys::call::{chdir, open, setsid, write};
+use crate::sys::call::{chdir, open, set_no_new_privs, setgid, setgroups, setsid, setuid, write};
 use crate::sys::{limits, privileges, process, signal};
 
 /// What came of a step.

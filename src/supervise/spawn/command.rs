@@ -7,12 +7,13 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::unistd::{Pid, getpgrp, setpgid, tcsetpgrp};
+use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::unistd::Pid;
 
 use super::{Launcher, Pipes, Started, exec_path, prefixed, variable};
 use crate::supervise::program::DEFAULT_PATH;
 use crate::supervise::wire::wire_struct;
+use crate::sys::call::{getpgrp, setpgid, sigprocmask, tcsetpgrp};
 use crate::sys::limits;
 use crate::sys::process::{self, Fork, fork};
 
