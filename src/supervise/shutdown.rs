@@ -70,7 +70,7 @@ impl Stage {
 pub enum Action {
     /// Stop every service, in order.
     StopServices,
-    /// SIGTERM to every process; SIGKILL to services whose time is over.
+    /// SIGTERM to every process.
     TerminateAll,
     /// SIGKILL to every process.
     KillAll,

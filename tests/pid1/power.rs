@@ -343,3 +343,90 @@ fn a_critical_service_that_fails_ends_the_machine_with_its_status() {
         assert!(log.contains("critical service db has failed"), "{log}");
     }
 }
+
+/// Those that need others end first; those that have nothing to do with each other, together.
+#[test]
+fn services_end_in_reverse_order_and_as_many_together_as_may() {
+    if skipped() {
+        return;
+    }
+    let mut init = Init::new();
+    let note = init.directory().join("note");
+    let mut client = init.client();
+    for (name, needs, after) in [
+        ("db", "", ""),
+        ("log", "", ""),
+        ("web", "db", "log"),
+        ("api", "db", ""),
+        ("front", "web", ""),
+    ] {
+        let text = format!(
+            "trap 'sleep 0.4; echo {name} >> {}; exit' TERM; while :; do sleep 0.02; done",
+            note.display()
+        );
+        let list = |text: &str| match text {
+            "" => Vec::new(),
+            name => vec![name.to_owned()],
+        };
+        let spec = ServiceSpec {
+            needs: list(needs),
+            after: list(after),
+            ..shell(name, Restart::Always, &text)
+        };
+        client.spawn(&spec).unwrap();
+        init.in_state(name, "Running");
+    }
+    after(0.3);
+    let begun = Instant::now();
+    client.power(Power::Off(0)).unwrap();
+    assert_eq!(init.ended(), 0);
+    let took = begun.elapsed();
+    let order = fs::read_to_string(note).unwrap();
+    let place = |name: &str| order.lines().position(|line| line == name).unwrap();
+    assert_eq!(order.lines().count(), 5, "{order}");
+    for (first, then) in [
+        ("front", "web"),
+        ("web", "db"),
+        ("web", "log"),
+        ("api", "db"),
+    ] {
+        assert!(place(first) < place(then), "{first} before {then}: {order}");
+    }
+    // Three after one another, two beside them.
+    println!("five services in three steps of 0.4 s: {took:?}");
+    assert!(took < Duration::from_millis(1900), "{took:?}");
+}
+
+/// A process that was put into the namespace from outside is nobody's child in it.
+#[test]
+fn a_stranger_is_waited_for() {
+    if skipped() {
+        return;
+    }
+    let mut init = Init::new();
+    init.client();
+    let note = init.directory().join("note");
+    let text = format!(
+        "trap 'sleep 0.5; echo saved > {}; exit' TERM; while :; do sleep 0.1; done",
+        note.display()
+    );
+    let mut stranger = std::process::Command::new("nsenter")
+        .args([
+            "--target",
+            &init.pid.to_string(),
+            "--pid",
+            "sh",
+            "-c",
+            &text,
+        ])
+        .spawn()
+        .unwrap();
+    after(0.5);
+    let begun = Instant::now();
+    init.signal(Signal::SIGTERM);
+    // It has ended only when its parent has taken notice.
+    let _ = stranger.wait();
+    assert_eq!(init.ended(), 0);
+    assert_eq!(fs::read_to_string(note).unwrap(), "saved\n");
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}

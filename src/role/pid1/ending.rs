@@ -49,7 +49,7 @@ impl Init {
                     Action::Force => "file systems are not waited for",
                     _ => "the machine is reset",
                 };
-                let name = name_of(power);
+                let name = name_of(self.shutdown.power().unwrap_or(power));
                 let text = format_args!("{name}: asked again, so {what}");
                 self.supervisor.voice.say(text);
                 self.act(action, now);
