@@ -16,6 +16,7 @@ mod guest;
 mod machine;
 mod modules;
 mod old_style;
+mod services;
 mod shutdown;
 mod start;
 mod supervision;
