@@ -13,12 +13,12 @@ pub(super) const COMMAND: Command = Command {
     summary: "print what a service has written",
     usage: "[-f] [-n LINES] [--raw] NAME",
     details: "\
-PID 1 keeps the last 64 KiB of what a service writes, in memory, where it is started with --stdout log
-or --stderr log; what is kept outlives the service's process. Lines that had to make room are counted, and
-the rest of a line that is longer than 8 KiB is cut.
+PID 1 keeps the last 64 KiB of what a service writes, in memory, where it is started with
+--stdout log or --stderr log; what is kept outlives the service's process. Lines that had to make
+room are counted, and the rest of a line that is longer than 8 KiB is cut.
 
-On a terminal, control characters and what is no UTF-8 are shown as \\xNN; elsewhere bytes stay as they
-are. Remarks about lost lines go to standard error.",
+On a terminal, control characters and what is no UTF-8 are shown as \\xNN; elsewhere bytes stay as
+they are. Remarks about lost lines go to standard error.",
     options: &[
         Opt::flag("follow", "go on with what comes, over restarts, until Ctrl-C").short('f'),
         Opt::value("lines", "LINES", "begin with the last LINES lines").short('n'),
