@@ -60,12 +60,12 @@ impl Init {
     /// One deadline for the whole end: what PID 1 was started with, or `initsh.shutdown=`.
     fn time_to_end(&self) -> Duration {
         self.time_to_end
-            .or_else(|| self.from_kernel(|params| params.shutdown)?)
+            .or_else(|| self.kernel_word(|params| params.shutdown)?)
             .unwrap_or(DEADLINE)
     }
 
     /// What the kernel's command line says, on a machine of our own.
-    fn from_kernel<T>(&self, what: impl FnOnce(Params) -> T) -> Option<T> {
+    fn kernel_word<T>(&self, what: impl FnOnce(Params) -> T) -> Option<T> {
         self.over_machine().then(|| {
             let line = read_file("/proc/cmdline", LONGEST_LINE).unwrap_or_default();
             what(Params::from_cmdline(&line).0)
@@ -125,7 +125,7 @@ impl Init {
         } else {
             status
         };
-        let power = match self.from_kernel(|params| params.critical) {
+        let power = match self.kernel_word(|params| params.critical) {
             Some(Critical::Reboot) => Power::Reboot,
             _ => Power::Off(status),
         };
