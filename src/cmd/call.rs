@@ -158,6 +158,14 @@ impl<'a> Call<'a> {
         Ok(given.map_or(self.shell.last_status(), |status| (status & 0xff) as u8))
     }
 
+    /// The operands, at least one.
+    pub fn names(&self) -> Result<Vec<OsString>, Failure> {
+        match self.args.is_empty() {
+            true => Err(Failure::usage("missing NAME")),
+            false => Ok(self.args.clone()),
+        }
+    }
+
     /// Does the same for each operand: one that fails does not keep the others from their turn, Ctrl-C
     /// does. The last failure is returned, those before it are printed.
     pub fn for_each(

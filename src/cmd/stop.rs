@@ -1,23 +1,25 @@
-//! `stop`: stop a service.
-
-use std::time::Duration;
+//! `stop`: stop services.
 
 use super::{Call, Command, Flow, Group, Operand, Opt};
 use crate::failure::Failure;
 use crate::supervise::client::Client;
+use crate::supervise::order;
 
 pub(super) const COMMAND: Command = Command {
     name: "stop",
     group: Group::Services,
-    summary: "stop a service",
+    summary: "stop services",
     usage: "[--timeout TIME] NAME…",
     details: "\
-Asks the service's process group to end (SIGTERM), kills it when the time is over, and waits until
-its process is gone. It is not started again. A service that has ended already is no error.",
+Asks the service's process group to end, with the signal and the time that 'spawn' was given (SIGTERM,
+5 s), kills it when the time is over, and waits until its process is gone. It is not started again. A
+service that has ended already is no error.
+
+Services that need it are stopped first, and named.",
     options: &[
-        Opt::value("timeout", "TIME", "time to end by itself (5 s)").short('t'),
+        Opt::value("timeout", "TIME", "time to end by itself, instead of its own").short('t'),
     ],
-    see: &["services", "spawn", "kill"],
+    see: &["services", "start", "restart", "spawn", "kill"],
     terms: &["end", "terminate", "systemctl"],
     examples: &[("stop web", "stop the service 'web'")],
     operands: Operand::Service,
@@ -25,27 +27,19 @@ its process is gone. It is not started again. A service that has ended already i
     ..Command::DEFAULT
 };
 
-/// Between the kill and the end of the process.
-const MARGIN: Duration = Duration::from_secs(2);
-
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
-    let default = Duration::from_secs(5);
-    let grace = call.given.duration("timeout")?.unwrap_or(default);
-    if call.args.is_empty() {
-        return Err(Failure::usage("missing NAME"));
-    }
+    let grace = call.given.duration("timeout")?;
+    let names = call.names()?;
     let mut client = Client::required()?;
     // One that cannot be stopped does not keep the others running.
-    let mut outcome = Ok(Flow::OK);
-    for name in call.args.clone() {
-        let stopped = call
-            .text(&name)
-            .and_then(|name| client.stop_within(name, Some(grace), grace + MARGIN));
-        match (stopped, &outcome) {
-            (Ok(()), _) => {}
-            (Err(failure), Ok(_)) => outcome = Err(failure),
-            (Err(failure), Err(_)) => call.warn(failure),
+    call.for_each(&names, |call, name| {
+        let name = call.text(name)?.to_owned();
+        let services = client.services()?;
+        let dependents = order::dependents(&services, &name);
+        if !dependents.is_empty() {
+            let list = dependents.join(", ");
+            call.print(format_args!("{name} is needed: stopping first {list}\n"));
         }
-    }
-    outcome
+        client.stop_in_order(&name, grace)
+    })
 }

@@ -20,7 +20,7 @@ pub(super) const COMMAND: Command = Command {
     details: "path PATH                 until it exists
 link IF [up|carrier]      until the interface is there (is up, has a carrier)
 device NAME|MAJOR:MINOR   until the device is there: vda, /dev/vda, 254:0
-service NAME [STATE]      until it is Running (or in that state)
+service NAME [STATE]      until it is ready (or in that state)
 setting NAME[=VALUE]      until it has a value (this value)
 When the time is over the status is 1 and the error says how things stood.",
     options: &[Opt::value("timeout", "SECONDS", "how long at most (default 30)").short('t')],
@@ -52,7 +52,7 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
         ("path", None) => Box::new(|| path(Path::new(name))),
         ("link", state) => link_look(call.text(name)?, state)?,
         ("device", None) => device_look(call.text(name)?),
-        ("service", state) => service_look(call.text(name)?, state.unwrap_or("Running"))?,
+        ("service", state) => service_look(call.text(name)?, state)?,
         ("setting", None) => setting_look(name.as_bytes())?,
         ("path" | "device" | "setting", Some(extra)) => {
             return Err(Failure::usage(format!("unexpected '{extra}'")));
@@ -112,14 +112,14 @@ fn device_look(name: &str) -> Look<'_> {
     })
 }
 
-fn service_look<'a>(name: &'a str, wanted: &'a str) -> Result<Look<'a>, Failure> {
+fn service_look<'a>(name: &'a str, wanted: Option<&'a str>) -> Result<Look<'a>, Failure> {
     let mut client = Client::required()?;
     Ok(Box::new(move || {
         let found = client.services()?.into_iter().find(|service| service.name == name);
         let Some(service) = found else {
             return Ok(Some("there is no such service".into()));
         };
-        if service.state.eq_ignore_ascii_case(wanted) {
+        if wanted.map_or(service.ready, |state| service.state.eq_ignore_ascii_case(state)) {
             return Ok(None);
         }
         let reason = if service.reason.is_empty() { String::new() } else { format!(" ({})", service.reason) };

@@ -37,6 +37,9 @@ const EXECUTED: Duration = Duration::from_secs(5);
 /// How long PID 1 may take to check another program, and how long it may rest after a crash.
 const UPGRADED: Duration = Duration::from_secs(10);
 
+/// Longer than any service takes to stop: PID 1 says so when one that was killed does not go.
+const STOPPED: Duration = Duration::from_secs(24 * 60 * 60);
+
 static DOORBELL: AtomicI32 = AtomicI32::new(-1);
 
 /// Tells this process, and those that it forks, the descriptor of the doorbell (`--control-fd`). It is
@@ -157,10 +160,36 @@ impl Client {
     /// Stops a service and starts it again; the service once its program is executed again. The same for
     /// those that need it, but they are not waited for.
     ///
-    /// Errors: as for [`Self::start`]; it has not ended in time.
-    pub fn restart(&mut self, name: &str, limit: Duration) -> Result<ServiceInfo, Failure> {
-        let request = Request::Restart(name.to_owned(), limit);
-        self.service(&request, limit, "restart the service")
+    /// Errors: as for [`Self::start`]; it was killed and does not go.
+    pub fn restart(&mut self, name: &str) -> Result<ServiceInfo, Failure> {
+        let request = Request::Restart(name.to_owned(), STOPPED);
+        self.service(&request, STOPPED, "restart the service")
+    }
+
+    /// Stops a service, and before it those that need it: each has `grace`, or what its description
+    /// says, to end by itself.
+    ///
+    /// Errors: there is no such service; it was killed and does not go.
+    pub fn stop_in_order(&mut self, name: &str, grace: Option<Duration>) -> Result<(), Failure> {
+        self.stop_within(name, grace, STOPPED)
+    }
+
+    /// Waits until a service is ready.
+    ///
+    /// Errors: there is no such service; it has ended and is not started again; the time is over.
+    pub fn until_ready(&mut self, name: &str, timeout: Duration) -> Result<(), Failure> {
+        // PID 1 counts in milliseconds.
+        let timeout = timeout.min(Duration::from_millis(u64::MAX));
+        let service = self.wait_ready(name, timeout)?;
+        if service.ready {
+            return Ok(());
+        }
+        let (state, reason) = (&service.state, &service.reason);
+        let text = format!("service '{name}' is not ready: {state}");
+        Err(Failure::new(match reason.as_str() {
+            "" => text,
+            reason => format!("{text} ({reason})"),
+        }))
     }
 
     /// Sends a service's process group a signal, by number.

@@ -62,6 +62,13 @@ impl Place {
     }
 }
 
+/// A signal's number by number or name, `SIG` in front or not; `RTMIN+3`, as systemd counts them.
+///
+/// Errors name the text and what was expected.
+pub fn signal(text: &str) -> Result<u8, Failure> {
+    values::signal(text).map_err(|expected| Failure::usage(format!("'{text}': {expected}")))
+}
+
 /// The service that these options and this command describe.
 ///
 /// Errors: a value that is none; a program that is not there (127) or not executable (126).

@@ -63,11 +63,7 @@ impl Table {
                 return Some(todo);
             }
             let id = self.flow.look_at.pop()?;
-            if self.take_next(id) {
-                for id in order::to_start(self, id) {
-                    self.feed(id, Event::Start, now);
-                }
-            }
+            self.take_next(id);
             let event = self.get(id).and_then(|service| order::next(self, service));
             if let Some(event) = event {
                 self.feed(id, event, now);

@@ -146,7 +146,9 @@ pub fn to_start(table: &Table, id: ServiceId) -> Vec<ServiceId> {
     let mut at = 0;
     while let Some(service) = found.get(at).and_then(|&id| table.get(id)) {
         at += 1;
-        let needs = service.spec.iter().flat_map(|spec| &spec.needs);
+        // What it is going to be, where that was changed.
+        let spec = service.next.as_deref().or(service.spec.as_ref());
+        let needs = spec.into_iter().flat_map(|spec| &spec.needs);
         for need in needs.filter_map(|name| table.named(name)) {
             let machine = &need.machine;
             let rests = match machine.state() {
@@ -196,3 +198,6 @@ fn check_needs(table: &Table, spec: &ServiceSpec) -> Result<(), Failure> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests;

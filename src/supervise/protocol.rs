@@ -156,6 +156,8 @@ pub struct ServiceInfo {
     pub name: String,
     /// Its state's name: `Running`, `Backoff`, …
     pub state: String,
+    /// Whether it is ready: it runs, or has done its work (`--oneshot`).
+    pub ready: bool,
     /// Why it is in that state, in words; may be empty.
     pub reason: String,
     /// Its process, if there is one.
@@ -298,6 +300,7 @@ wire_struct!(LogChunk { from, lost, bytes });
 wire_struct!(ServiceInfo {
     name,
     state,
+    ready,
     reason,
     pid,
     exit,

@@ -67,6 +67,7 @@ mod tests {
         let service = ServiceInfo {
             name: "dhcp4.eth0".into(),
             state: "Backoff".into(),
+            ready: false,
             reason: String::new(),
             pid: None,
             exit: Some(Exit::Signal(15)),

@@ -125,6 +125,7 @@ impl Service {
         ServiceInfo {
             name: self.name().to_owned(),
             state: machine.state().name().to_owned(),
+            ready: machine.is_ready(),
             reason: waits.unwrap_or_else(|| self.reason()),
             pid: machine.pid(),
             exit: machine.last_exit(),
@@ -249,16 +250,17 @@ impl Table {
         Ok(id)
     }
 
-    /// Puts a changed description into force, if the service is between two starts; whether it has one
-    /// before it.
-    pub(super) fn take_next(&mut self, id: ServiceId) -> bool {
-        let changed = self.get(id).filter(|service| service.next.is_some());
-        let Some(state) = changed.map(|service| service.machine.state()) else {
-            return false;
+    /// Puts a changed description into force, if the service is between two starts.
+    pub(super) fn take_next(&mut self, id: ServiceId) {
+        let between = |service: &&Service| {
+            let machine = &service.machine;
+            let state = machine.state();
+            // A oneshot has done what it was started as.
+            let rests = state.is_settled() && !machine.is_ready();
+            service.next.is_some() && (rests || matches!(state, State::Pending { .. }))
         };
-        let is_pending = matches!(state, State::Pending { .. });
-        if !is_pending && !state.is_settled() {
-            return false;
+        if self.get(id).filter(between).is_none() {
+            return;
         }
         self.unindex(id);
         if let Some(service) = self.get_mut(id)
@@ -269,7 +271,6 @@ impl Table {
             service.mark.touch_spec();
         }
         self.index(id);
-        is_pending
     }
 
     /// Has a service keep these descriptors for its processes.

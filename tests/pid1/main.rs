@@ -11,6 +11,7 @@
 mod contained;
 mod container;
 mod container_tty;
+mod dependencies;
 mod ends;
 mod faults;
 mod handover;

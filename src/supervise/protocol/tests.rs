@@ -14,6 +14,7 @@ fn status() -> ServiceInfo {
     ServiceInfo {
         name: "web".into(),
         state: "Backoff".into(),
+        ready: false,
         reason: "exit 1".into(),
         pid: Some(7),
         exit: Some(Exit::Signal(9)),
