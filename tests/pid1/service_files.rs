@@ -104,9 +104,7 @@ fn changed_files_count_from_the_next_start() {
     assert_eq!(init.service("web").pid, before);
     let said = || fs::read_to_string(&out).unwrap_or_default();
     assert_eq!(said(), "one\n");
-    init.client()
-        .restart("web", std::time::Duration::from_secs(10))
-        .unwrap();
+    init.client().restart("web").unwrap();
     init.until("the new command", || (said() == "one\ntwo\n").then_some(()));
     // SIGHUP does the same, and says so where PID 1 speaks.
     file(&init, "web", &text("three", "--critical"));
