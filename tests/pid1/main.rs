@@ -25,3 +25,4 @@ mod service_files;
 mod services;
 mod setup;
 mod support;
+mod upgrade;

@@ -145,10 +145,12 @@ impl Init {
         let _ = process::set_cloexec(state, false);
         let argument = CString::new(format!("--check-state={state}")).unwrap_or_default();
         let argv = [self.head.name.clone(), argument];
-        Failure::errno(
-            format!("execute {shown}"),
-            exec_fd(program.as_fd(), &argv, &environment()),
-        )
+        let errno = match exec_fd(program.as_fd(), &argv, &environment()) {
+            // The file is there: it is a script, whose interpreter could not open this descriptor.
+            Errno::ENOENT => Errno::ENOEXEC,
+            errno => errno,
+        };
+        Failure::errno(format!("execute {shown}"), errno)
     }
 
     /// Ends a check that takes too long.

@@ -1,0 +1,493 @@
+//! PID 1's program is replaced, and crashes, while everything runs on.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use initsh::supervise::protocol::{Target, Until};
+use initsh::supervise::spec::Restart;
+use initsh::sys::child::Exit;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::support::{INITSH, Init, shell, skipped};
+
+/// A part of every line by which a new program says that it is there.
+const UPGRADED: &str = "from now on";
+
+fn upgrade(init: &Init, path: impl AsRef<Path>) -> Result<(), String> {
+    let done = init.client().upgrade(path.as_ref().as_os_str());
+    done.map_err(|failure| failure.to_string())
+}
+
+/// Every service's pid by name.
+fn pids(init: &Init) -> BTreeMap<String, Option<i32>> {
+    let all = init.client().services().unwrap();
+    all.into_iter()
+        .map(|service| (service.name, service.pid))
+        .collect()
+}
+
+fn copy_of_initsh(init: &Init, name: &str) -> PathBuf {
+    let path = init.directory().join(name);
+    fs::copy(INITSH, &path).unwrap();
+    path
+}
+
+#[test]
+fn everything_is_as_it_was() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    init.spawn("web", Restart::Always, "exec sleep 1000");
+    init.spawn("dead", Restart::Never, "exit 7");
+    init.spawn("again", Restart::OnFailure, "sleep 0.2; exit 3");
+    let mut talker = shell(
+        "talker",
+        Restart::Never,
+        "while :; do echo tick; sleep 0.1; done",
+    );
+    talker.setup.stdout = initsh::supervise::setup::Stdio::Log;
+    init.client().spawn(&talker).unwrap();
+    init.in_state("dead", "Failed");
+    let before = pids(&init);
+    let descriptors = || {
+        fs::read_dir(format!("/proc/{}/fd", init.pid))
+            .unwrap()
+            .count()
+    };
+    upgrade(&init, copy_of_initsh(&init, "new")).unwrap();
+    let open = descriptors();
+    for _ in 0..20 {
+        upgrade(&init, "").unwrap();
+    }
+    assert!(
+        init.log().contains("/new 0.1.0 from now on"),
+        "{}",
+        init.log()
+    );
+    let after = pids(&init);
+    for name in ["web", "dead", "talker"] {
+        assert_eq!(before[name], after[name], "{name}");
+    }
+    assert!(descriptors() <= open + 1, "descriptors leak");
+    // The ended ones are told once, whichever program saw them.
+    let (exits, lost) = init.client().exits().unwrap();
+    let dead: Vec<_> = exits.iter().filter(|ended| ended.name == "dead").collect();
+    assert_eq!((dead.len(), dead[0].exit, lost), (1, Exit::Code(7), 0));
+    init.until("another run", || {
+        (init.service("again").starts > 1).then_some(())
+    });
+    // The log goes on in the same ring.
+    let lines = || {
+        let output = init.initsh(&["logs", "talker"]);
+        String::from_utf8_lossy(&output.stdout).lines().count()
+    };
+    let some = lines();
+    assert!(some >= 1);
+    init.until("more of the log", || (lines() > some).then_some(()));
+    init.client().stop("web", Duration::from_secs(5)).unwrap();
+    // Not a word that PID 1's state and its journal were not the same.
+    assert!(!init.log().contains("journal"), "{}", init.log());
+    let name = fs::read_to_string(format!("/proc/{}/comm", init.pid)).unwrap();
+    assert_eq!(name, "initsh\n");
+}
+
+#[test]
+fn sigusr2_takes_what_is_at_its_own_path() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let web = init.spawn("web", Restart::Always, "exec sleep 1000");
+    init.signal(Signal::SIGUSR2);
+    init.until("the new program", || {
+        init.log().contains(UPGRADED).then_some(())
+    });
+    assert_eq!(init.service("web").pid, web.pid);
+}
+
+#[test]
+fn who_waits_goes_on_waiting() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    init.spawn("job", Restart::Never, "sleep 1.5; exit 7");
+    init.spawn("silent", Restart::Never, "exec sleep 1000");
+    let wait = |name: &'static str, limit: u64| {
+        let mut client = init.client();
+        std::thread::spawn(move || {
+            let target = Target::Name(name.into());
+            client.wait_end(target, Until::Exit, Some(Duration::from_millis(limit)))
+        })
+    };
+    let (job, silent) = (wait("job", 20_000), wait("silent", 2000));
+    std::thread::sleep(Duration::from_millis(200));
+    for _ in 0..5 {
+        upgrade(&init, "").unwrap();
+    }
+    init.client().crash("segv").unwrap();
+    assert_eq!(job.join().unwrap(), Ok(Some(Exit::Code(7))));
+    assert_eq!(silent.join().unwrap(), Ok(None));
+}
+
+#[test]
+fn bad_programs_are_refused_and_nothing_changes() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let web = init.spawn("web", Restart::Always, "exec sleep 1000");
+    let program = |name: &str, bytes: &[u8], mode: u32| {
+        let path = init.directory().join(name);
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    };
+    let mut foreign = fs::read(INITSH).unwrap();
+    foreign.truncate(4096);
+    // Another machine's: e_machine.
+    foreign[18] = 0xf3;
+    let cases = [
+        (program("text", b"hello\n", 0o755), "ENOEXEC"),
+        (program("empty", b"", 0o755), "ENOEXEC"),
+        (program("foreign", &foreign, 0o755), "ENOEXEC"),
+        (program("closed", b"x", 0o644), "EACCES"),
+        (program("no", b"#!/bin/sh\nexit 1\n", 0o755), "ENOEXEC"),
+        (init.directory().join("missing"), "ENOENT"),
+        (init.directory().to_owned(), "EISDIR"),
+        ("/dev/null".into(), "EACCES"),
+        ("/bin/true".into(), "that is not an initsh"),
+        ("/bin/false".into(), "it ended with exit 1"),
+        ("/bin/echo".into(), "that is not an initsh"),
+    ];
+    for (path, expected) in &cases {
+        let error = upgrade(&init, path).unwrap_err();
+        assert!(error.contains(expected), "{}: {error}", path.display());
+    }
+    assert_eq!(init.service("web").pid, web.pid);
+    assert!(!init.log().contains(UPGRADED), "{}", init.log());
+}
+
+/// One that hangs is given up after five seconds; PID 1 serves everybody meanwhile.
+#[test]
+fn a_program_that_hangs_is_given_up() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    init.spawn("web", Restart::Always, "exec sleep 1000");
+    let mut client = init.client();
+    let begun = Instant::now();
+    // Any options it has are none of sleep's; `tail -f` of nothing waits for ever.
+    let hangs = init.directory().join("hangs");
+    compile_a_loop(&hangs);
+    let path = hangs.clone();
+    let asked = std::thread::spawn(move || client.upgrade(path.as_os_str()));
+    std::thread::sleep(Duration::from_millis(300));
+    let second = upgrade(&init, "").unwrap_err();
+    assert!(second.contains("under way already"), "{second}");
+    let mut slowest = Duration::ZERO;
+    while !asked.is_finished() {
+        let asked = Instant::now();
+        init.client().services().unwrap();
+        slowest = slowest.max(asked.elapsed());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let error = asked.join().unwrap().unwrap_err().to_string();
+    assert!(
+        error.contains("did not read the state within 5 s"),
+        "{error}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(9));
+    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    upgrade(&init, "").unwrap();
+}
+
+/// The smallest program that never ends: an ELF file of one instruction that jumps to itself.
+fn compile_a_loop(path: &Path) {
+    const BASE: u64 = 0x40_0000;
+    let mut elf = Vec::new();
+    elf.extend_from_slice(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
+    for half in [2_u16, 62] {
+        elf.extend_from_slice(&half.to_le_bytes());
+    }
+    elf.extend_from_slice(&1_u32.to_le_bytes());
+    for long in [BASE + 120, 64, 0] {
+        elf.extend_from_slice(&long.to_le_bytes());
+    }
+    elf.extend_from_slice(&0_u32.to_le_bytes());
+    for half in [64_u16, 56, 1, 0, 0, 0] {
+        elf.extend_from_slice(&half.to_le_bytes());
+    }
+    elf.extend_from_slice(&1_u32.to_le_bytes());
+    elf.extend_from_slice(&5_u32.to_le_bytes());
+    for long in [0, BASE, BASE, 122, 122, 4096] {
+        elf.extend_from_slice(&long.to_le_bytes());
+    }
+    elf.extend_from_slice(&[0xeb, 0xfe]);
+    fs::write(path, elf).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn while_the_machine_goes_down_it_is_refused() {
+    if skipped() {
+        return;
+    }
+    let mut init = Init::new();
+    init.spawn(
+        "deaf",
+        Restart::Never,
+        "trap '' TERM; while :; do sleep 0.1; done",
+    );
+    let mut client = init.client();
+    let mut other = init.client();
+    init.client().services().unwrap();
+    other
+        .power(initsh::supervise::protocol::Power::Off(9))
+        .unwrap();
+    let error = client.upgrade("".as_ref()).unwrap_err().to_string();
+    assert!(error.contains("being shut down"), "{error}");
+    init.signal(Signal::SIGUSR2);
+    assert_eq!(init.ended(), 9);
+}
+
+/// How long a client that asks all the time gets no answer while PID 1 is replaced.
+#[test]
+fn the_control_socket_is_silent_for_some_milliseconds() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    for n in 0..20 {
+        init.spawn(&format!("s{n}"), Restart::Never, "exec sleep 1000");
+    }
+    let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let seen = done.clone();
+    let mut client = init.client();
+    let asking = std::thread::spawn(move || {
+        let mut slowest = Duration::ZERO;
+        while !seen.load(std::sync::atomic::Ordering::Relaxed) {
+            let begun = Instant::now();
+            client.services().unwrap();
+            slowest = slowest.max(begun.elapsed());
+        }
+        slowest
+    });
+    for _ in 0..20 {
+        upgrade(&init, "").unwrap();
+    }
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    let slowest = asking.join().unwrap();
+    let kind = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
+    let line = format!("\nupgrade ({kind} build): {slowest:?} of silence at most in 20 upgrades\n");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+    // Of a release on an idle machine: 5 ms. Here others run, too.
+    let limit = if cfg!(debug_assertions) { 100 } else { 50 };
+    assert!(slowest < Duration::from_millis(limit), "{slowest:?}");
+}
+
+/// Five hundred services, some of which are killed all the time, through two hundred upgrades.
+#[test]
+fn a_storm_of_upgrades_loses_no_process_and_no_exit() {
+    if skipped() {
+        return;
+    }
+    const SERVICES: usize = 500;
+    const UPGRADES: u32 = 200;
+    let init = Init::new();
+    let mut client = init.client();
+    for n in 0..SERVICES {
+        // Every tenth is not started again: its exit is to be told once.
+        let restart = if n % 10 == 0 {
+            Restart::Never
+        } else {
+            Restart::Always
+        };
+        let mut spec = shell(&format!("s{n:03}"), restart, "");
+        spec.program = initsh::supervise::spec::Program::Path("/bin/sleep".into());
+        spec.argv = vec!["sleep".into(), "1000".into()];
+        spec.backoff.0 = Duration::from_millis(50);
+        client.spawn(&spec).unwrap();
+    }
+    let begun = Instant::now();
+    let mut seed = 1_u64;
+    let mut next = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(seed >> 33).unwrap() % below
+    };
+    let outside = |pid: i32| outside_pid(&init, pid);
+    let mut killed = 0_usize;
+    let mut told = 0_usize;
+    let mut expected = pids(&init);
+    for round in 0..UPGRADES {
+        let name = format!("s{:03}", next(SERVICES));
+        if let Some(pid) = expected[&name].and_then(outside) {
+            kill(pid, Signal::SIGKILL).unwrap();
+            killed += 1;
+            expected.insert(name, None);
+        }
+        client
+            .upgrade("".as_ref())
+            .unwrap_or_else(|e| panic!("round {round}: {e}\n{}", init.log()));
+        let (exits, lost) = client.exits().unwrap();
+        assert_eq!(lost, 0);
+        told += exits
+            .iter()
+            .filter(|ended| ended.exit == Exit::Signal(9))
+            .count();
+    }
+    let line = format!(
+        "\n{UPGRADES} upgrades with {SERVICES} services: {:?}\n",
+        begun.elapsed()
+    );
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+    init.until("every exit", || {
+        let (exits, _) = init.client().exits().unwrap();
+        told += exits
+            .iter()
+            .filter(|ended| ended.exit == Exit::Signal(9))
+            .count();
+        (told >= killed).then_some(())
+    });
+    assert_eq!(told, killed, "exits told");
+    let after = pids(&init);
+    for (name, pid) in expected {
+        if pid.is_some() {
+            assert_eq!(after[&name], pid, "{name}");
+        }
+    }
+    let exited: u32 = init
+        .client()
+        .services()
+        .unwrap()
+        .iter()
+        .map(|s| s.starts)
+        .sum();
+    assert!(usize::try_from(exited).unwrap() <= SERVICES + killed);
+}
+
+/// A process of the namespace as the outside numbers it.
+fn outside_pid(init: &Init, inside: i32) -> Option<Pid> {
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", init.pid)).ok()?;
+    let numbers = |pid: &str| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+        line.and_then(|line| line.split_whitespace().last()?.parse::<i32>().ok())
+    };
+    let mut all = children.split_whitespace();
+    let found = all.find(|pid| numbers(pid) == Some(inside))?;
+    found.parse().ok().map(Pid::from_raw)
+}
+
+#[test]
+fn a_crash_of_any_kind_touches_no_service() {
+    if skipped() {
+        return;
+    }
+    for how in ["segv", "bus", "ill", "fpe", "abort", "panic", "overflow"] {
+        let init = Init::new();
+        let web = init.spawn("web", Restart::Always, "exec sleep 1000");
+        init.spawn("dead", Restart::Never, "exit 7");
+        init.in_state("dead", "Failed");
+        // Four in a minute do not lead to rescue mode.
+        for round in 0..4 {
+            let words = init.client().crash(how).unwrap();
+            assert!(words.contains("PID 1 crashed"), "{how} {round}: {words}");
+            assert_eq!(init.service("web").pid, web.pid, "{how}");
+        }
+        let (exits, _) = init.client().exits().unwrap();
+        assert_eq!(exits.len(), 1, "{how}: {exits:?}");
+        assert_eq!(exits[0].exit, Exit::Code(7));
+        let signal = match how {
+            "segv" | "overflow" => "SIGSEGV",
+            "bus" => "SIGBUS",
+            "ill" => "SIGILL",
+            "fpe" => "SIGFPE",
+            _ => "SIGABRT",
+        };
+        let said = format!("PID 1 crashed: {signal}");
+        assert_eq!(
+            init.log().matches(&said).count(),
+            4,
+            "{how}: {}",
+            init.log()
+        );
+        // It still supervises.
+        kill(
+            outside_pid(&init, web.pid.unwrap()).unwrap(),
+            Signal::SIGKILL,
+        )
+        .unwrap();
+        init.until("another process", || {
+            let now = init.service("web").pid;
+            (now.is_some() && now != web.pid).then_some(())
+        });
+    }
+}
+
+#[test]
+fn one_that_crashes_all_the_time_ends_in_rescue_mode() {
+    if skipped() {
+        return;
+    }
+    let mut init = Init::with_boot("echo a shell began; exec sleep 1000");
+    let web = init.spawn("web", Restart::Always, "exec sleep 1000");
+    let pid = outside_pid(&init, web.pid.unwrap()).unwrap();
+    for _ in 0..4 {
+        init.client().crash("segv").unwrap();
+    }
+    let _ = init.client().crash("abort");
+    init.until("rescue mode", || {
+        init.log().contains("rescue mode").then_some(())
+    });
+    // The service lives on, unsupervised; whoever asks for more than the least is told why not.
+    kill(pid, None).unwrap();
+    let error = init.client().services().unwrap_err().to_string();
+    assert!(error.contains("rescue mode"), "{error}");
+    // The shell is the old one; one that ends is started again; orphans are reaped.
+    assert_eq!(init.log().matches("a shell began").count(), 1);
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", init.pid)).unwrap();
+    for child in children.split_whitespace() {
+        let _ = kill(Pid::from_raw(child.parse().unwrap()), Signal::SIGKILL);
+    }
+    init.until("another shell", || {
+        (init.log().matches("a shell began").count() == 2).then_some(())
+    });
+    init.until("nothing unreaped", || (init.zombies() == 0).then_some(()));
+    let output = init.initsh(&["poweroff", "--status", "5"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(init.ended(), 5);
+}
+
+#[test]
+fn fault_signals_of_others_are_no_crash() {
+    if skipped() {
+        return;
+    }
+    let mut init = Init::new();
+    let web = init.spawn("web", Restart::Always, "exec sleep 1000");
+    for signal in [
+        Signal::SIGSEGV,
+        Signal::SIGBUS,
+        Signal::SIGILL,
+        Signal::SIGFPE,
+        Signal::SIGABRT,
+    ] {
+        init.signal(signal);
+        init.service("web");
+    }
+    init.until("a message", || init.log().contains("sent by").then_some(()));
+    assert!(!init.log().contains("crashed"), "{}", init.log());
+    assert_eq!(init.service("web").pid, web.pid);
+    assert!(init.is_alive());
+}
