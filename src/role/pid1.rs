@@ -196,6 +196,8 @@ impl Init {
             priority::raise();
         }
         self.supervisor.start_boot(Instant::now());
+        self.record();
+        self.supervisor.release();
         self.go_on()
     }
 
@@ -223,6 +225,8 @@ impl Init {
             self.go_over(now);
             self.pet(now);
             self.record();
+            fatal::all_recorded();
+            self.supervisor.release();
             self.upgrade(now);
             self.brake(begun);
         }
@@ -268,16 +272,19 @@ impl Init {
                     fatal::serving(id);
                     self.supervisor.handed = self.server.take_handed();
                     match self.answer(request, now) {
-                        Answer::Now(reply) => self.server.reply(id, &reply, now),
+                        Answer::Now(reply) => {
+                            self.server.reply(id, &reply, now);
+                            fatal::served(id);
+                        }
                         Answer::Upgrade(path) => self.begin_upgrade(path, Some(id), now),
                         Answer::Later(waiting) => self.server.wait(id, waiting),
                         Answer::HandOver(order) => self.begin_hand_over(id, order, now),
                         Answer::Power(power, urgency) => {
                             self.server.reply(id, &Reply::Done, now);
+                            fatal::served(id);
                             self.begin(power, urgency, now);
                         }
                     }
-                    fatal::serving(0);
                 }
             }
             Source::Executed(id) => self.supervisor.hear_executed(id, now),
@@ -340,10 +347,10 @@ impl Init {
         if self.helper == Some(pid) {
             self.helper_ended(exit);
         } else if !self.end_check(pid, exit) {
-            let orphan = self.supervisor.table.of_pid(pid).is_none() && !self.server.minds(pid);
-            self.supervisor.ended(pid, exit, named, now);
+            let orphan = self.supervisor.ended(pid, exit, named, now);
+            let minded = self.server.minds(pid);
             self.server.note_exit(pid, exit);
-            match orphan {
+            match orphan && !minded {
                 true => self.record_exit(),
                 false => self.record(),
             }

@@ -61,8 +61,8 @@ impl Exits {
     /// Those that are remembered, from this number on, each with its number (the first ever is 0).
     pub fn since(&self, number: u64) -> impl Iterator<Item = (u64, &Ended)> {
         let first = self.total - self.ring.len() as u64;
-        let all = (first..).zip(&self.ring);
-        all.skip_while(move |(at, _)| *at < number)
+        let skipped = usize::try_from(number.saturating_sub(first)).unwrap_or(CAPACITY);
+        (first..).zip(&self.ring).skip(skipped)
     }
 
     /// Takes back what [`Self::since`] told, in order; `taken` and `lost` are set apart from it.

@@ -235,13 +235,13 @@ impl Server {
             return None;
         }
         let peer = self.peers.iter_mut().find(|peer| peer.id == id)?;
-        peer.heard = now;
         let socket = peer.socket.as_fd();
         let message = match seqpacket::look_at_message(socket, MAX_MESSAGE) {
             // It stays there for the next turn.
             Err(errno) if may_pass(errno) => return None,
             other => other.ok().flatten(),
         };
+        peer.heard = now;
         // Processes that are not known have no share.
         self.spoke.extend(Some(peer.pid).filter(|&pid| pid > 0));
         let request = message.and_then(|message| Request::decode(&message).ok());

@@ -116,13 +116,14 @@ impl Launcher {
         match fork()? {
             Fork::Parent(pid) => Ok(pipes.keep(pid.as_raw())),
             Fork::Child => {
+                let pipes = pipes.begin();
                 let env = environment(spec, &given);
                 let argv = words(&spec.argv);
                 let mut ours = Ours {
-                    executed: pipes.executed.1,
+                    executed: pipes.executed,
                     own: self.own.as_ref().and_then(|own| own.try_clone().ok()),
                 };
-                let ready = pipes.ready.as_ref().map(|(_, write)| write.as_fd());
+                let ready = pipes.ready.as_ref().map(AsFd::as_fd);
                 apply::open_all(spec, &given, self.machine)
                     .map(|()| pidfile::tell_before(spec, given.before))
                     .and_then(|()| handed::hand_over(given.kept, ready, &mut ours))
@@ -147,6 +148,7 @@ impl Launcher {
         match fork()? {
             Fork::Parent(pid) => Ok((pipes.keep(pid.as_raw()), ours)),
             Fork::Child => {
+                let pipes = pipes.begin();
                 self.boot_stdio();
                 let env: Vec<_> = std::env::vars_os().map(variable).collect();
                 enter(Some(theirs.as_fd()));
@@ -209,30 +211,59 @@ impl Boot {
 }
 
 struct Pipes {
-    executed: (OwnedFd, OwnedFd),
+    executed: OwnedFd,
+    /// The child's end.
+    told: OwnedFd,
     ready: Option<(OwnedFd, OwnedFd)>,
 }
 
 impl Pipes {
     fn new(ready: bool) -> Result<Self, Errno> {
         let flags = OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        let (read, write) = pipe2(flags)?;
+        let (executed, told) = seqpacket::channel()?;
+        fcntl(&executed, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         Ok(Self {
-            executed: (read, high(write)),
+            executed,
+            told: high(told),
             ready: ready.then(|| pipe2(flags)).transpose()?,
         })
+    }
+
+    /// In the child: waits until PID 1 has written down that there is this child ([`release`]). A PID 1
+    /// that crashed before knows nothing of it and starts another: this one ends.
+    fn begin(self) -> Told {
+        drop(self.executed);
+        loop {
+            match read(&self.told, &mut [0]) {
+                Err(Errno::EINTR) => {}
+                Ok(0) => exit_now(0),
+                _ => break,
+            }
+        }
+        Told {
+            executed: self.told,
+            ready: self.ready.map(|(_, write)| write),
+        }
     }
 
     fn keep(self, pid: i32) -> Started {
         Started {
             pid,
-            executed: self.executed.0,
+            executed: self.executed,
             ready: self.ready.map(|(read, _)| read),
         }
     }
+}
 
+/// The child's ends.
+struct Told {
+    executed: OwnedFd,
+    ready: Option<OwnedFd>,
+}
+
+impl Told {
     fn give_up(&self, step: Option<Step>, errno: Errno) -> ! {
-        give_up(&self.executed.1, step, errno)
+        give_up(&self.executed, step, errno)
     }
 }
 
@@ -243,6 +274,16 @@ fn give_up(executed: &OwnedFd, step: Option<Step>, errno: Errno) -> ! {
     step.write(&mut message);
     let _ = write(executed, &message.finish());
     exit_now(if errno == Errno::ENOENT { 127 } else { 126 })
+}
+
+/// Lets a child go on to its program: it is in the journal. Once more does no harm. False: it could not
+/// be told yet.
+pub fn release(executed: BorrowedFd<'_>) -> bool {
+    match seqpacket::send_message(executed, &[0]) {
+        // One that has ended is about to be reaped.
+        Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET | Errno::EBADF | Errno::ENOTSOCK) => true,
+        Err(_) => false,
+    }
 }
 
 /// Takes what the child left in its pipe; does not wait.

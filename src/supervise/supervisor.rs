@@ -16,7 +16,7 @@ use super::groups::{self, Groups};
 use super::machine::{Action, Event, Hold, Reason, Stage, State};
 use super::order;
 use super::protocol::{HandOver, LIST_FULL, Power, Reply, Request, Target, Until, Urgency};
-use super::spawn::{Boot, Command, Executed, Launcher, read_executed, read_ready};
+use super::spawn::{Boot, Command, Executed, Launcher, read_executed, read_ready, release};
 use super::spec::{Ready, ServiceSpec};
 use super::table::{BOOT_ID, ServiceId, Table};
 use super::voice::Voice;
@@ -62,9 +62,11 @@ pub struct Supervisor {
     /// Control groups that are to be removed.
     pub groups: Groups,
     /// The one of the helpers that reads service files.
-    pub(super) reloading: Option<i32>,
+    pub reloading: Option<i32>,
     /// Processes that only work for PID 1.
     pub helpers: Vec<i32>,
+    /// Services whose new process waits until it is in the journal.
+    held: Vec<ServiceId>,
 }
 
 /// What a request leads to.
@@ -103,12 +105,34 @@ impl Supervisor {
             groups: Groups::default(),
             helpers: Vec::new(),
             reloading: None,
+            held: Vec::new(),
         }
     }
 
     /// The end of the doorbell of a boot role that was started since the last call.
     pub fn take_doorbell(&mut self) -> Option<OwnedFd> {
         self.doorbell.take()
+    }
+
+    /// Lets every new process go on: they are in the journal.
+    pub fn release(&mut self) {
+        let table = &self.table;
+        self.held.retain(|&id| {
+            let service = table.get(id);
+            let pipe = service.and_then(|service| service.executed.as_ref());
+            pipe.is_some_and(|pipe| !release(pipe.as_fd()))
+        });
+    }
+
+    /// Whether one of them could not be told yet.
+    pub fn is_holding(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Lets those go on of which an earlier program may not have done so any more.
+    pub fn release_all(&mut self) {
+        self.held = self.table.all().iter().map(|service| service.id).collect();
+        self.release();
     }
 
     /// From its next start on, the boot role says that this is rescue mode.
@@ -188,6 +212,7 @@ impl Supervisor {
         match started {
             Err(errno) => Event::ForkFailed(errno),
             Ok(started) => {
+                self.held.push(id);
                 service.executed = Some(started.executed);
                 service.ready = started.ready;
                 Event::Forked(started.pid)
@@ -294,11 +319,11 @@ impl Supervisor {
     }
 
     /// A child has ended and is about to be reaped. `named`: whether there is time to look up the name
-    /// of an orphan.
-    pub fn ended(&mut self, pid: i32, exit: Exit, named: bool, now: Instant) {
+    /// of an orphan. True: it was one.
+    pub fn ended(&mut self, pid: i32, exit: Exit, named: bool, now: Instant) -> bool {
         if let Some(at) = self.helpers.iter().position(|helper| *helper == pid) {
             self.helpers.swap_remove(at);
-            return;
+            return false;
         }
         let service = self.table.of_pid(pid);
         let name = match service {
@@ -306,7 +331,7 @@ impl Supervisor {
             None if named => orphan(pid),
             None => "-".to_owned(),
         };
-        let at = now;
+        let (at, orphan) = (now, service.is_none());
         if let Some(id) = service.map(|service| service.id) {
             self.hear_executed(id, now);
             self.hear_ready(id, now);
@@ -336,6 +361,7 @@ impl Supervisor {
             exit,
             at,
         });
+        orphan
     }
 
     /// Tells every service to stop, within this time at most, and starts none any more.

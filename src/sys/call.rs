@@ -45,6 +45,14 @@ pub fn done() -> u32 {
     DONE.get()
 }
 
+/// Does something that is no progress by itself: writing down how things stand.
+pub fn uncounted<T>(what: impl FnOnce() -> T) -> T {
+    let before = DONE.get();
+    let result = what();
+    DONE.set(before);
+    result
+}
+
 /// Does something whose failures are not to be spoken of: speaking itself.
 pub fn quietly<T>(what: impl FnOnce() -> T) -> T {
     let before = TROUBLES.get();
@@ -59,9 +67,7 @@ fn is_trouble(call: &str, errno: Errno) -> bool {
     use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
     match errno {
         EAGAIN => matches!(call, "fork" | "pipe" | "setrlimit"),
-        // A fault signal that somebody sent: see `super::crash`.
-        EINTR => call != "poll",
-        EMFILE | ENFILE | ENOMEM | ENOBUFS | ENOSPC | EIO => true,
+        EMFILE | ENFILE | ENOMEM | ENOBUFS | ENOSPC | EIO | EINTR => true,
         _ => false,
     }
 }
@@ -259,7 +265,11 @@ pub fn poll(fds: &mut [PollFd<'_>], timeout: PollTimeout) -> Result<libc::c_int,
 
 /// ppoll(2) that leaves the signal mask alone.
 pub fn ppoll(fds: &mut [PollFd<'_>], timeout: Option<TimeSpec>) -> Result<libc::c_int, Errno> {
-    look("poll", || nix::poll::ppoll(fds, timeout, None))
+    look("poll", || match nix::poll::ppoll(fds, timeout, None) {
+        // A fault signal that somebody sent (`super::crash`) has ended the sleep, and that is all.
+        Err(Errno::EINTR) => Ok(0),
+        result => result,
+    })
 }
 
 /// signalfd(2), close-on-exec, for reading without waiting.

@@ -26,6 +26,10 @@ pub const FAULTS: [Signal; 5] = [
 /// How many crashes are remembered.
 pub const REMEMBERED: usize = 8;
 
+/// How many requests that are being carried out are remembered: of more in one turn, the rest gets no
+/// answer.
+pub const SERVED: usize = 16;
+
 /// Where the note of the last crash stands in the journal.
 const NOTE_AT: libc::off_t = 64;
 
@@ -45,8 +49,8 @@ pub struct Note {
     pub address: u64,
     /// The signal of the last one.
     pub signal: u32,
-    /// The client whose request was being carried out, or 0.
-    pub client: u32,
+    /// The clients whose requests were being carried out, in no order; 0: none.
+    pub clients: [u32; SERVED],
     /// Whether PID 1 only reaps and ends the machine from now on.
     pub rescue: u32,
     /// Whether the last crash has not been looked at yet.
@@ -59,7 +63,7 @@ static OWNER: AtomicI32 = AtomicI32::new(0);
 static JOURNAL: AtomicI32 = AtomicI32::new(-1);
 static PROGRAM: AtomicI32 = AtomicI32::new(-1);
 static HIGHEST: AtomicI32 = AtomicI32::new(2);
-static CLIENT: AtomicU32 = AtomicU32::new(0);
+static CLIENTS: [AtomicU32; SERVED] = [const { AtomicU32::new(0) }; SERVED];
 /// A signal in the low byte, its sender's pid above it.
 static SENT: AtomicU64 = AtomicU64::new(0);
 static ENVIRONMENT: AtomicPtr<*const c_char> = AtomicPtr::new(ptr::null_mut());
@@ -70,7 +74,7 @@ static mut NOTE_KEPT: Note = Note {
     count: 0,
     address: 0,
     signal: 0,
-    client: 0,
+    clients: [0; SERVED],
     rescue: 0,
     fresh: 0,
 };
@@ -136,9 +140,25 @@ pub fn cover(fds: impl IntoIterator<Item = RawFd>) {
     HIGHEST.fetch_max(highest, Relaxed);
 }
 
-/// Says whose request is being carried out; 0: nobody's.
+/// A client's request begins to be carried out: were it not for [`served`] or [`all_recorded`], nothing
+/// would be left of it after a crash.
 pub fn serving(client: u32) {
-    CLIENT.store(client, Relaxed);
+    if let Some(free) = CLIENTS.iter().find(|place| place.load(Relaxed) == 0) {
+        free.store(client, Relaxed);
+    }
+}
+
+/// A client has its answer.
+pub fn served(client: u32) {
+    let its = |place: &&AtomicU32| place.load(Relaxed) == client;
+    if let Some(place) = CLIENTS.iter().find(its) {
+        place.store(0, Relaxed);
+    }
+}
+
+/// Everything that clients have asked for is in the journal.
+pub fn all_recorded() {
+    CLIENTS.iter().for_each(|place| place.store(0, Relaxed));
 }
 
 /// A fault signal that another process has sent, and its pid, since the last call: it says nothing about
@@ -251,7 +271,7 @@ fn take_note(signal: c_int, address: u64) {
         note.count = note.count.wrapping_add(1);
         note.address = address;
         note.signal = signal.unsigned_abs();
-        note.client = CLIENT.load(Relaxed);
+        note.clients = CLIENTS.each_ref().map(|client| client.load(Relaxed));
         note.fresh = 1;
         kept.write(note);
         let bytes = (&raw const note).cast();

@@ -61,6 +61,14 @@ pub fn listen_at(path: &Path) -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
+/// Like [`pair`], between PID 1 and a child that it is about to fork: what says there is no pipe for it.
+pub fn channel() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (unix, flags) = (AddressFamily::Unix, SockFlag::SOCK_CLOEXEC);
+    seam("pipe", || {
+        socketpair(unix, SockType::SeqPacket, None, flags)
+    })
+}
+
 /// Two ends that are connected to each other.
 pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     let flags = SockFlag::SOCK_CLOEXEC;

@@ -491,3 +491,41 @@ fn fault_signals_of_others_are_no_crash() {
     assert_eq!(init.service("web").pid, web.pid);
     assert!(init.is_alive());
 }
+
+/// A crash in the very turn that forks: the new process is in no journal, so it is to end, and whoever
+/// asked for it is to be told.
+#[test]
+fn a_process_forked_in_a_turn_that_crashes_never_runs() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    init.client().services().unwrap();
+    let (mut first, mut second) = (init.client(), init.client());
+    for _ in 0..2 {
+        // Both are known to PID 1, in this order.
+        first.services().unwrap();
+        second.services().unwrap();
+    }
+    let ran = init.directory().join("ran");
+    let spec = shell(
+        "lost",
+        Restart::Always,
+        &format!("touch {}; sleep 1000", ran.display()),
+    );
+    let before = init.processes().len();
+    init.signal(Signal::SIGSTOP);
+    let spawn = std::thread::spawn(move || first.spawn(&spec));
+    std::thread::sleep(Duration::from_millis(100));
+    let crash = std::thread::spawn(move || second.crash("segv"));
+    std::thread::sleep(Duration::from_millis(100));
+    init.signal(Signal::SIGCONT);
+    crash.join().unwrap().unwrap();
+    let error = spawn.join().unwrap().unwrap_err().to_string();
+    assert!(error.contains("PID 1 crashed"), "{error}");
+    init.until("only what there was", || {
+        (init.processes().len() == before).then_some(())
+    });
+    assert!(pids(&init).is_empty());
+    assert!(!ran.exists());
+}

@@ -87,9 +87,9 @@ impl Init {
             }
         }
         let words = format!("PID 1 crashed while it carried this out: {cause}; it goes on");
-        if note.client != 0 {
-            self.server
-                .reply(note.client, &Reply::Refused(CRASHED, 0, words), now);
+        let reply = Reply::Refused(CRASHED, 0, words);
+        for client in note.clients {
+            self.server.reply(client, &reply, now);
         }
     }
 

@@ -13,7 +13,7 @@ use crate::supervise::journal::{Batch, Journal, Section, Sink, State};
 use crate::supervise::server::ClientId;
 use crate::supervise::spawn::Boot;
 use crate::supervise::wire::{Malformed, wire_enum, wire_struct};
-use crate::sys::{crash, limits};
+use crate::sys::{call, crash, limits};
 use crate::time::Instant;
 
 /// The list of what there is one of. To keep something more, give it a number of its own here; its type
@@ -64,6 +64,7 @@ singles! {
     19 => time_to_end;
     20 => supervisor.helpers;
     21 => hand_over;
+    22 => supervisor.reloading;
 }
 
 /// What the journal has of each.
@@ -193,7 +194,7 @@ impl Init {
     pub(super) fn record(&mut self) {
         let mut keeper = std::mem::take(&mut self.keeper);
         // What failed is told with the other calls that did, and tried again.
-        let _ = keeper.record(self);
+        let _ = call::uncounted(|| keeper.record(self));
         self.keeper = keeper;
     }
 
@@ -223,9 +224,11 @@ impl Init {
         self.supervisor.table.restore(state, strict)
     }
 
-    /// Takes back only what the shell and the end of the machine need, and one client.
-    pub(super) fn restore_least(&mut self, state: &State<'_>, client: ClientId) {
-        self.server.restore_one(state, client);
+    /// Takes back only what the shell and the end of the machine need, and the clients that PID 1 owes an answer.
+    pub(super) fn restore_least(&mut self, state: &State<'_>, clients: &[ClientId]) {
+        for &client in clients {
+            self.server.restore_one(state, client);
+        }
         let _ = self.restore_singles(state, false);
         self.supervisor.table.restore_boot(state);
     }

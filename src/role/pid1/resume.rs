@@ -86,6 +86,8 @@ fn without_state(why: Unusable, name: CString) -> u8 {
         .say(format_args!("the state is lost: {text}"));
     let note = crash::Note::default();
     init.after_crash(&note, Recovery::Rescue { again: true }, Instant::now());
+    init.record();
+    init.supervisor.release_all();
     init.go_on()
 }
 
@@ -111,7 +113,7 @@ fn go_on(
     match recovery {
         // A version that understands it was checked; and PID 1 lives on even without a part of it.
         Recovery::Whole => drop(init.restore(&state, false)),
-        Recovery::Rescue { again: false } => init.restore_least(&state, note.client),
+        Recovery::Rescue { again: false } => init.restore_least(&state, &note.clients),
         Recovery::Rescue { again: true } => {}
     }
     inherited::close_rest();
@@ -127,6 +129,7 @@ fn go_on(
         false => init.after_upgrade(now),
     }
     init.record();
+    init.supervisor.release_all();
     init.go_on()
 }
 

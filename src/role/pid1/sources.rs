@@ -25,6 +25,9 @@ const SLOW_TICK: Duration = Duration::from_secs(5);
 /// How soon it turns where signals cannot be heard.
 const DEAF_TICK: Duration = Duration::from_millis(100);
 
+/// How soon, where a new process could not be told to go on.
+const HELD_TICK: Duration = Duration::from_millis(20);
+
 /// How long each patient descriptor lets the others go first.
 const PATIENCE: Duration = Duration::from_micros(5);
 
@@ -170,6 +173,7 @@ impl Init {
             return now;
         }
         let tick = match self.signals {
+            _ if self.supervisor.is_holding() => HELD_TICK,
             Some(_) => SLOW_TICK,
             None => DEAF_TICK,
         };
