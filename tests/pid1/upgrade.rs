@@ -292,7 +292,7 @@ fn the_control_socket_is_silent_for_some_milliseconds() {
     let line = format!("\nupgrade ({kind} build): {slowest:?} of silence at most in 20 upgrades\n");
     let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
     // Of a release on an idle machine: 5 ms. Here others run, too.
-    let limit = if cfg!(debug_assertions) { 100 } else { 50 };
+    let limit = if cfg!(debug_assertions) { 500 } else { 50 };
     assert!(slowest < Duration::from_millis(limit), "{slowest:?}");
 }
 
