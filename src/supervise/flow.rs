@@ -37,6 +37,12 @@ impl Flow {
 impl Table {
     /// Tells a service's machine what happened.
     pub fn feed(&mut self, id: ServiceId, event: Event, now: Instant) {
+        if let Event::Adopted(pid) = event
+            && self.of_pid(pid).is_some_and(|owner| owner.id != id)
+        {
+            // A pid file that names somebody else's process.
+            return;
+        }
         let Some(service) = self.get_mut(id) else {
             return;
         };

@@ -6,6 +6,8 @@
 mod circle;
 mod tree;
 
+use nix::errno::Errno;
+
 use super::machine::{Event, Hold, Loss, Reason, Stage, State, Then};
 use super::spec::ServiceSpec;
 use super::table::{Service, ServiceId, Table};
@@ -49,7 +51,8 @@ pub fn next(table: &Table, service: &Service) -> Option<Event> {
         return is_held(state).then_some(Event::Go);
     };
     match state {
-        State::Pending { hold: Hold::Fork } => None,
+        // Every fork is answered at once; this one's answer was lost with the program that made it.
+        State::Pending { hold: Hold::Fork } => Some(Event::ForkFailed(Errno::EAGAIN)),
         State::Pending { hold } => match lost(table, spec) {
             Some((_, Loss::Again)) => None,
             Some((need, loss)) => Some(Event::Lost(need, loss, spec.stop_timeout)),

@@ -296,6 +296,40 @@ fn a_new_description_counts_from_the_next_start() {
 }
 
 #[test]
+fn a_fork_whose_answer_was_lost_is_tried_again() {
+    let mut world = World::new(1);
+    let id = world.table.add(spec("web", &[], &[]), world.now).unwrap();
+    world.table.feed(id, Event::Start, world.now);
+    world.table.feed(id, Event::Go, world.now);
+    while world.table.poll(world.now).is_some() {}
+    world.table.look_at_all();
+    world.settle();
+    assert!(
+        world
+            .words("web")
+            .starts_with("Pending: cannot fork: EAGAIN")
+    );
+    world.pass(2);
+    assert_eq!(world.state("web"), "Running");
+}
+
+#[test]
+fn nobody_adopts_another_services_process() {
+    let mut world = World::new(1);
+    world.spawn(spec("db", &[], &[])).unwrap();
+    let daemon = ServiceSpec {
+        ready: Ready::PidFile("/run/d.pid".into()),
+        ..spec("daemon", &[], &[])
+    };
+    world.spawn(daemon).unwrap();
+    world.event("daemon", Event::Executed);
+    world.exit("daemon", Exit::Code(0));
+    let pid = world.table.named("db").unwrap().machine.pid().unwrap();
+    world.event("daemon", Event::Adopted(pid));
+    assert_eq!(world.state("daemon"), "Starting");
+}
+
+#[test]
 fn room_is_made_only_by_those_whom_nobody_needs() {
     let mut world = World::new(1);
     world.spawn(spec("old", &[], &[])).unwrap();
