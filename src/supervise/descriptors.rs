@@ -85,3 +85,33 @@ pub fn under(numbers: &[u8], handed: Vec<OwnedFd>) -> Result<Vec<(i32, OwnedFd)>
     let numbers = numbers.iter().copied().map(i32::from);
     Ok(numbers.zip(handed).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> OwnedFd {
+        std::fs::File::open("/dev/null").unwrap().into()
+    }
+
+    #[test]
+    fn as_many_as_were_announced_under_numbers_that_are_free() {
+        let two = under(&[3, 9], vec![file(), file()]).unwrap();
+        assert_eq!(
+            two.iter().map(|(number, _)| *number).collect::<Vec<_>>(),
+            [3, 9]
+        );
+        assert!(under(&[], Vec::new()).unwrap().is_empty());
+        let many: Vec<u8> = (3..20).collect();
+        for (numbers, count) in [(&[2_u8][..], 1), (&[3, 3], 2), (&many, 17)] {
+            let handed = (0..count).map(|_| file()).collect();
+            let error = under(numbers, handed).unwrap_err();
+            assert_eq!(error.status(), 2, "{numbers:?}");
+        }
+        for (numbers, count) in [(&[3_u8][..], 0), (&[3], 2), (&[], 1)] {
+            let handed = (0..count).map(|_| file()).collect();
+            let error = under(numbers, handed).unwrap_err();
+            assert!(error.to_string().contains("have come"), "{error}");
+        }
+    }
+}

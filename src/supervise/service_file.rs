@@ -53,7 +53,7 @@ pub fn in_order(mut specs: Vec<ServiceSpec>) -> Vec<ServiceSpec> {
 }
 
 /// The same from the file's text; an error with its line.
-fn parse(text: &str, path: &Path) -> Result<ServiceSpec, (usize, Failure)> {
+pub fn parse(text: &str, path: &Path) -> Result<ServiceSpec, (usize, Failure)> {
     let spawn = cmd::find(OsStr::new("spawn"));
     let spawn = spawn.ok_or_else(|| (1, Failure::new("there is no command 'spawn'")))?;
     let (options, (last, command)) = split(lines(text)?)?;
@@ -165,6 +165,8 @@ fn lines(text: &str) -> Result<Vec<Line>, (usize, Failure)> {
 mod tests {
     use std::time::Duration;
 
+    use proptest::strategy::Strategy;
+
     use super::*;
     use crate::supervise::spec::{Program, Restart};
 
@@ -195,6 +197,25 @@ mod tests {
         let spec = read("--name x\nexec /bin/sh -c 'one\n# no comment\ntwo'").unwrap();
         assert_eq!(spec.name, "x");
         assert_eq!(spec.argv, ["/bin/sh", "-c", "one\n# no comment\ntwo"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_file_says(words in proptest::collection::vec(
+            proptest::prop_oneof![
+                proptest::sample::select(vec![
+                    "--nice", "--env", "--cgroup", "--rlimit", "--caps", "--stop-signal", "--ready",
+                    "--backoff", "--tty", "\n", "\\\n", "'", "\"", "#", "--", "exec", "true", "=",
+                ]).prop_map(str::to_owned),
+                "[ -~]{0,12}",
+            ],
+            0..20,
+        )) {
+            let text = words.join(" ");
+            if let Err((line, _)) = parse(&text, Path::new("/etc/web")) {
+                proptest::prop_assert!((1..=text.lines().count().max(1)).contains(&line));
+            }
+        }
     }
 
     #[test]

@@ -195,6 +195,10 @@ fn bad_values_are_named_with_what_is_expected() {
         ("--stop-signal 0", "--stop-signal '0': expected a signal"),
         ("--stop-signal 65", "expected a signal"),
         ("--stop-signal RTMIN+31", "expected a signal"),
+        (
+            "--stop-signal RTMIN+18446744073709551615",
+            "expected a signal",
+        ),
         ("--stop-signal RTMIN-1", "expected a signal"),
         (
             "--oneshot --restart always",

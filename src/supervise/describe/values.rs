@@ -95,7 +95,7 @@ pub fn signal(text: &str) -> Read<u8> {
     let named = Signal::iterator().find(|signal| signal.as_str().strip_prefix("SIG") == Some(name));
     let real_time = |name: &str| match name.strip_prefix("RTMIN") {
         Some("") => Some(34),
-        Some(more) => Some(34 + digits(more.strip_prefix('+')?)?),
+        Some(more) => digits(more.strip_prefix('+')?)?.checked_add(34),
         None => digits(name),
     };
     let number = match named {
