@@ -7,7 +7,9 @@ mod crash;
 mod ending;
 mod handover;
 mod kept;
+mod reaping;
 pub(super) mod resume;
+mod serving;
 mod signals;
 mod sources;
 mod upgrade;
@@ -16,7 +18,6 @@ use std::ffi::{CStr, CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::sys::signal::SigmaskHow;
 use nix::sys::signalfd::SignalFd;
 
@@ -25,30 +26,22 @@ use self::container::Container;
 pub(super) use self::crash::RESCUE;
 use self::handover::HandingOver;
 use self::kept::{Head, Keeper, Rule};
-use self::sources::Source;
 use self::upgrade::Upgrade;
 use super::container::Terminal;
 use crate::paths::run_dir;
-use crate::supervise::protocol::{Reply, Request};
-use crate::supervise::server::{ClientId, Interest, Server};
+use crate::supervise::server::{ClientId, Server};
 use crate::supervise::shutdown::{Helper, Shutdown};
 use crate::supervise::spawn::{Boot, Command};
-use crate::supervise::supervisor::{Answer, Supervisor};
+use crate::supervise::supervisor::Supervisor;
 use crate::supervise::table::ServiceId;
 use crate::sys::call::{self, getuid, sigprocmask};
-use crate::sys::child::{self, Exit, Peek};
+use crate::sys::child::Exit;
 use crate::sys::power::Authority;
 use crate::sys::{crash as fatal, entry, fault, limits, priority, process};
 use crate::time::{Instant, parse_duration};
 
 /// The first argument of a PID 1, whatever it was called by.
 const NAME: &CStr = c"initsh";
-
-/// How many children are reaped in one turn; clients are served in between.
-const REAPED: usize = 512;
-
-/// Of how many orphans the names are looked up in one turn.
-const NAMED: usize = 8;
 
 /// Runs as the first process of the machine. The kernel's leftover words are not for us.
 pub fn machine() -> u8 {
@@ -253,119 +246,6 @@ impl Init {
             let path = self.server.listener.path().display();
             let text = format_args!("control socket {path}: {errno:?} ({})", errno.desc());
             self.supervisor.voice.say(text);
-        }
-    }
-
-    fn serve(&mut self, source: Source, now: Instant) {
-        match source {
-            Source::Signals => self.take_signals(now),
-            Source::Listener => self.server.accept(now),
-            Source::Doorbell => {
-                self.server.answer_the_door(now);
-                // The boot script may just have mounted something over the socket.
-                self.look_after_socket(now);
-            }
-            Source::Client(id, Interest::HangUp) => self.server.close(id),
-            Source::Client(id, Interest::Write) => self.server.flush(id),
-            Source::Client(id, Interest::Read) => {
-                if let Some(request) = self.server.read(id, now) {
-                    fatal::serving(id);
-                    self.supervisor.handed = self.server.take_handed();
-                    match self.answer(request, now) {
-                        Answer::Now(reply) => {
-                            self.server.reply(id, &reply, now);
-                            fatal::served(id);
-                        }
-                        Answer::Upgrade(path) => self.begin_upgrade(path, Some(id), now),
-                        Answer::Later(waiting) => self.server.wait(id, waiting),
-                        Answer::HandOver(order) => self.begin_hand_over(id, order, now),
-                        Answer::Power(power, urgency) => {
-                            self.server.reply(id, &Reply::Done, now);
-                            fatal::served(id);
-                            self.begin(power, urgency, now);
-                        }
-                    }
-                }
-            }
-            Source::Executed(id) => self.supervisor.hear_executed(id, now),
-            Source::Checked => self.hear_check(now),
-            Source::Ready(id) => self.supervisor.hear_ready(id, now),
-            Source::Notify(id) => self.supervisor.hear_notify(id, now),
-            // All together: see `hear_logs`.
-            Source::Log(_) => {}
-        }
-    }
-
-    fn answer(&mut self, request: Request, now: Instant) -> Answer {
-        match self.refused_in_rescue(&request) {
-            Some(reply) => Answer::Now(reply),
-            None => self.supervisor.request(request, now),
-        }
-    }
-
-    fn hear_logs(&mut self, ready: &[Source], now: Instant) {
-        let log = |source: &Source| match source {
-            Source::Log(id) => Some(*id),
-            _ => None,
-        };
-        let logs: Vec<_> = ready.iter().filter_map(log).collect();
-        if !logs.is_empty() {
-            self.supervisor.hear_logs(&logs, now);
-        }
-    }
-
-    /// Reaps what has ended: looked up while the zombie still holds its number, then released.
-    fn reap(&mut self, now: Instant) {
-        self.more_to_reap = true;
-        for turn in 0..REAPED {
-            let (pid, exit) = match child::peek() {
-                Peek::Ended(pid, exit) => (pid, exit),
-                // The next turn looks again.
-                Peek::Unknown => return,
-                none => {
-                    self.childless = none == Peek::Childless;
-                    self.more_to_reap = false;
-                    return;
-                }
-            };
-            let number = pid.as_raw();
-            if self.half_reaped != Some(number) {
-                self.take_exit(number, exit, turn < NAMED, now);
-            }
-            match child::reap(pid) {
-                Ok(()) | Err(Errno::ECHILD) => self.half_reaped = None,
-                // It is still there, and its exit must not count twice.
-                Err(_) => {
-                    self.half_reaped = Some(number);
-                    return;
-                }
-            }
-        }
-    }
-
-    fn take_exit(&mut self, pid: i32, exit: Exit, named: bool, now: Instant) {
-        if self.helper == Some(pid) {
-            self.helper_ended(exit);
-        } else if !self.end_check(pid, exit) {
-            let orphan = self.supervisor.ended(pid, exit, named, now);
-            let minded = self.server.minds(pid);
-            self.server.note_exit(pid, exit);
-            match orphan && !minded {
-                true => self.record_exit(),
-                false => self.record(),
-            }
-        }
-    }
-
-    fn answer_waiting(&mut self, now: Instant) {
-        let table = &self.supervisor.table;
-        let answers: Vec<_> = self
-            .server
-            .waiting()
-            .filter_map(|(id, waiting)| Some((id, waiting.answer(table, now)?)))
-            .collect();
-        for (id, reply) in answers {
-            self.server.reply(id, &reply, now);
         }
     }
 }
