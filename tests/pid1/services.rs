@@ -275,6 +275,8 @@ fn a_flood_of_signals_is_harmless() {
             init.signal(signal);
         }
     }
-    init.spawn("alive", Restart::Never, "exec sleep 1000");
+    // While services are being stopped, none is taken.
+    let spec = super::support::shell("alive", Restart::Never, "exec sleep 1000");
+    init.until("a service", || init.client().spawn(&spec).ok());
     assert!(init.is_alive());
 }
