@@ -11,9 +11,9 @@ pub(super) const COMMAND: Command = Command {
     summary: "send a signal to services",
     usage: "SIGNAL NAME…",
     details: "\
-Sends it to the service's process and its whole process group. SIGNAL is a number or a name, with or
-without SIG: HUP, SIGUSR1, RTMIN+3. What the service does with it is its own business: one that ends is
-started again as its policy says. To end it, use 'stop'.",
+Sends it to the service's process and its whole process group. SIGNAL is a number or a
+name, with or without SIG: HUP, SIGUSR1, RTMIN+3. What the service does with it is its own
+business: one that ends is started again as its policy says. To end it, use 'stop'.",
     see: &["kill", "stop", "restart", "services"],
     terms: &["hup", "reload", "usr1", "systemctl"],
     examples: &[
