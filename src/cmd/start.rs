@@ -12,9 +12,10 @@ pub(super) const COMMAND: Command = Command {
     summary: "start services that have ended or were stopped",
     usage: "[--wait [--timeout TIME]] NAME…",
     details: "\
-Starts services that are there already: stopped, failed, or in a pause before they are started again.
-What they need is started, too. One that is at work is no error. The call ends once the program is
-executed; where a service has to wait for another one, it says for which and ends at once.
+Starts services that are there already: stopped, failed, or in a pause before they are started
+again. What they need is started, too. One that is at work is no error. The call ends once the
+program is executed; where a service has to wait for another one, it says for which and ends at
+once.
 
 With --wait it ends when every service is ready, and fails when one will not be.",
     options: &[

@@ -11,9 +11,9 @@ pub(super) const COMMAND: Command = Command {
     summary: "stop services",
     usage: "[--timeout TIME] NAME…",
     details: "\
-Asks the service's process group to end, with the signal and the time that 'spawn' was given (SIGTERM,
-5 s), kills it when the time is over, and waits until its process is gone. It is not started again. A
-service that has ended already is no error.
+Asks the service's process group to end, with the signal and the time that 'spawn' was given
+(SIGTERM, 5 s), kills it when the time is over, and waits until its process is gone. It is not
+started again. A service that has ended already is no error.
 
 Services that need it are stopped first, and named.",
     options: &[
