@@ -28,6 +28,7 @@ pub mod progress;
 pub mod protocol;
 pub mod readiness;
 pub mod reload;
+mod report;
 mod requests;
 pub mod server;
 pub mod service_file;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::descriptors;
 use super::machine::Event;
-use super::protocol::{Reply, Target, Until};
+use super::protocol::{LIST_FULL, Reply, Target, Until};
 use super::spec::{ServiceSpec, check_name};
 use super::supervisor::{Answer, EXECUTED, Supervisor, cut, refuse, signal_group};
 use super::table::{Service, ServiceId};
@@ -142,6 +142,24 @@ impl Supervisor {
             Some(spec) => Reply::Described(Box::new(spec.clone())),
             None => unknown(&cut(name)),
         }
+    }
+
+    /// The services whose names come after this one, as many as fit a reply.
+    pub(super) fn list(&self, after: &str) -> Reply {
+        let mut services = self.table.after(after).peekable();
+        let mut list = Vec::new();
+        let mut size = 0;
+        while size <= LIST_FULL
+            && let Some(service) = services.next()
+        {
+            let status = self.table.status(service);
+            let names = status.needs.iter().chain(&status.after);
+            size += names.map(|name| name.len() + 4).sum::<usize>();
+            size += status.name.len() + status.reason.len() + 64;
+            list.push(status);
+        }
+        let more = services.peek().is_some();
+        Reply::Services(list, more)
     }
 
     /// `Backoff (exit 1)`

@@ -13,10 +13,10 @@ use nix::unistd::Pid;
 use super::exits::Ended;
 use super::flow::Todo;
 use super::groups::{self, Groups};
-use super::machine::{Action, Event, Hold, Reason, Stage, State};
+use super::machine::{Action, Event};
 use super::order;
-use super::protocol::{HandOver, LIST_FULL, Power, Reply, Request, Target, Until, Urgency};
-use super::spawn::{Boot, Command, Executed, Launcher, read_executed, read_ready, release};
+use super::protocol::{HandOver, Power, Reply, Request, Target, Until, Urgency};
+use super::spawn::{Boot, Executed, Launcher, read_executed, read_ready, release};
 use super::spec::{Ready, ServiceSpec};
 use super::table::{BOOT_ID, ServiceId, Table};
 use super::voice::Voice;
@@ -50,7 +50,7 @@ pub struct Supervisor {
     pub handed: Vec<OwnedFd>,
     /// How children are made.
     pub launcher: Launcher,
-    boot: Boot,
+    pub(super) boot: Boot,
     /// See [`Self::take_doorbell`].
     pub doorbell: Option<OwnedFd>,
     /// Whether the boot role's program was ever executed.
@@ -217,53 +217,6 @@ impl Supervisor {
                 service.ready = started.ready;
                 Event::Forked(started.pid)
             }
-        }
-    }
-
-    /// Says on the console what somebody should know. `before`: the reason of the state before.
-    fn report(&mut self, id: ServiceId, before: Reason, now: Instant) {
-        let Some(service) = self.table.get(id) else {
-            return;
-        };
-        let name = match &service.spec {
-            Some(spec) => &spec.name,
-            // What people know of the boot role, or the command of container mode.
-            None => self
-                .boot
-                .command
-                .as_ref()
-                .map_or("the shell", Command::name),
-        };
-        let machine = &service.machine;
-        let (reason, words) = (machine.reason(), service.reason());
-        match machine.state() {
-            State::Stopping {
-                stage: Stage::Held(_),
-                ..
-            } => {
-                if let Reason::Need(..) = reason {
-                    self.voice.say(format_args!("{name} is stopped: {words}"));
-                }
-            }
-            // Said once, however often it is tried.
-            State::Pending {
-                hold: Hold::Retry(retry),
-            } if reason != before => {
-                let (pause, unit) = shown(retry.since(now));
-                let text = format_args!("{name}: {words}; trying again in {pause} {unit}");
-                self.voice.say(text);
-            }
-            State::Backoff { until } => {
-                let (pause, unit) = shown(until.since(now));
-                let text =
-                    format_args!("{name} ended: {words}; starting it again in {pause} {unit}");
-                self.voice.say(text);
-            }
-            // How a command ended is told by our own end.
-            State::Failed if id == BOOT_ID && reason.errno().is_none() => {}
-            State::Failed if id == BOOT_ID => self.voice.say(format_args!("{name}: {words}")),
-            State::Failed => self.voice.say(format_args!("{name} failed: {words}")),
-            _ => {}
         }
     }
 
@@ -484,23 +437,6 @@ impl Supervisor {
             false => Ok(()),
         }
     }
-
-    fn list(&self, after: &str) -> Reply {
-        let mut services = self.table.after(after).peekable();
-        let mut list = Vec::new();
-        let mut size = 0;
-        while size <= LIST_FULL
-            && let Some(service) = services.next()
-        {
-            let status = self.table.status(service);
-            let names = status.needs.iter().chain(&status.after);
-            size += names.map(|name| name.len() + 4).sum::<usize>();
-            size += status.name.len() + status.reason.len() + 64;
-            list.push(status);
-        }
-        let more = services.peek().is_some();
-        Reply::Services(list, more)
-    }
 }
 
 /// Fails as it is told to, in a debug build.
@@ -553,13 +489,5 @@ pub(super) fn signal_group(pid: i32, number: u8) -> Result<(), Errno> {
         // Only ever a child that is not reaped yet: the number is still its own.
         Err(Errno::ESRCH) => kill_number(pid, number),
         other => other,
-    }
-}
-
-/// A pause as people write it.
-fn shown(pause: Duration) -> (u128, &'static str) {
-    match pause.as_millis() {
-        short @ ..1000 => (short, "ms"),
-        long => (long / 1000, "s"),
     }
 }
