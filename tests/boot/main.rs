@@ -11,6 +11,7 @@
 
 mod attention;
 mod console;
+mod crash;
 mod ends;
 mod guest;
 mod machine;

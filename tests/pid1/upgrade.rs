@@ -529,3 +529,26 @@ fn a_process_forked_in_a_turn_that_crashes_never_runs() {
     assert!(pids(&init).is_empty());
     assert!(!ran.exists());
 }
+
+/// Container mode with any PID: the command and its status are kept.
+#[test]
+fn container_mode_goes_on_too() {
+    let directory = std::env::temp_dir().join(format!("initsh-again-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir(&directory).unwrap();
+    let text = format!(
+        "until {INITSH} services; do sleep 0.1; done
+        {INITSH} spawn --name s --restart always /bin/sleep 1000 && {INITSH} upgrade &&
+        {INITSH} crash-test segv && {INITSH} crash-test panic && {INITSH} services && exit 42"
+    );
+    let output = std::process::Command::new("timeout")
+        .args(["30", INITSH, "--container", "--", "/bin/sh", "-c", &text])
+        .env("INITSH_RUN", directory.join("run"))
+        .output()
+        .unwrap();
+    let _ = fs::remove_dir_all(&directory);
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(42), "{said}");
+    assert!(said.contains("s     Running"), "{said}");
+    assert!(said.contains("PID 1 crashed: SIGABRT"), "{said}");
+}

@@ -186,7 +186,7 @@ pub fn check(argument: &str) -> u8 {
     let result = rehearse(argument);
     let text = match &result {
         Ok(()) => accepted(),
-        Err(why) => format!("{} {}: {why}", "initsh", env!("CARGO_PKG_VERSION")),
+        Err(why) => format!("initsh {}: {why}", env!("CARGO_PKG_VERSION")),
     };
     let _ = call::write(std::io::stdout(), text.as_bytes());
     u8::from(result.is_err())
