@@ -31,22 +31,50 @@ pub fn keep(number: RawFd) -> Result<OwnedFd, Errno> {
 /// Closes every descriptor above standard error that exec has left open and nobody has taken over
 /// since: those that are not close-on-exec.
 pub fn close_rest() {
-    /// How many numbers in a row that are not open end the search.
-    const GAP: u32 = 4096;
-    let (mut number, mut unused) = (3, 0);
-    while unused < GAP {
-        // SAFETY: F_GETFD has no effect besides its answer.
-        match unsafe { libc::fcntl(number, libc::F_GETFD) } {
-            ..0 => unused += 1,
-            flags => {
-                unused = 0;
-                if flags & libc::FD_CLOEXEC == 0 {
-                    // SAFETY: whoever owns a descriptor here has made it close-on-exec.
-                    unsafe { libc::close(number) };
-                }
-            }
+    let mut unused = 0;
+    for first in (0..MOST).step_by(BLOCK) {
+        let open = open_among(first);
+        unused = if open.contains(&true) { 0 } else { unused + 1 };
+        if unused == EMPTY_BLOCKS {
+            return;
         }
-        number += 1;
+        let numbers = (first..)
+            .zip(open)
+            .filter(|(number, open)| *number > 2 && *open);
+        numbers.for_each(|(number, _)| close_unless_taken(number));
+    }
+}
+
+/// No limit of open files is higher (fs.nr_open by default).
+const MOST: RawFd = 1 << 20;
+
+/// How many numbers are looked at with one call: less than any limit of open files.
+const BLOCK: usize = 256;
+
+/// So many blocks in a row without a descriptor end the search.
+const EMPTY_BLOCKS: u32 = 16;
+
+/// Which of [`BLOCK`] numbers are open: poll(2) tells of all of them at once.
+fn open_among(first: RawFd) -> [bool; BLOCK] {
+    let mut all = [libc::pollfd {
+        fd: 0,
+        events: 0,
+        revents: 0,
+    }; BLOCK];
+    for (entry, number) in all.iter_mut().zip(first..) {
+        entry.fd = number;
+    }
+    // SAFETY: the array is as long as it says. It does not wait.
+    let told = unsafe { libc::poll(all.as_mut_ptr(), BLOCK as libc::nfds_t, 0) } >= 0;
+    all.map(|entry| !told || entry.revents & libc::POLLNVAL == 0)
+}
+
+fn close_unless_taken(number: RawFd) {
+    // SAFETY: F_GETFD has no effect besides its answer.
+    let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+    if flags >= 0 && flags & libc::FD_CLOEXEC == 0 {
+        // SAFETY: whoever owns a descriptor here has made it close-on-exec.
+        unsafe { libc::close(number) };
     }
 }
 
