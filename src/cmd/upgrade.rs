@@ -12,13 +12,14 @@ pub(super) const COMMAND: Command = Command {
     summary: "replace PID 1's program by a new version, keeping every service",
     usage: "[PATH]",
     details: "\
-Without PATH it is the file at the path of PID 1's own program, as it is now: copy a new version over
-it (by rename), then upgrade. SIGUSR2 to PID 1 does the same.
+Without PATH it is the file at the path of PID 1's own program, as it is now: copy a new version
+over it (by rename), then upgrade. SIGUSR2 to PID 1 does the same.
 
-PID 1 first runs the new program in a process of its own, on a copy of its state. Where that is not an
-initsh, does not understand the state, or does not answer within five seconds, the reason is told and
-nothing has changed. Otherwise PID 1 executes it: same process, same services with the same pids, logs,
-exits that nobody has asked for, clients that wait. The control socket is silent for some milliseconds.
+PID 1 first runs the new program in a process of its own, on a copy of its state. Where that is not
+an initsh, does not understand the state, or does not answer within five seconds, the reason is told
+and nothing has changed. Otherwise PID 1 executes it: same process, same services with the same
+pids, logs, exits that nobody has asked for, clients that wait. The control socket is silent for
+some milliseconds.
 
 It returns when the new program is PID 1. While the machine is being shut down it is refused.",
     see: &["services", "reboot"],
