@@ -60,7 +60,9 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
 fn print_all(call: &mut Call<'_>, client: &mut Client) -> Result<Flow, Failure> {
     let (exits, forgotten) = client.exits()?;
     for ended in exits {
-        let (pid, name, exit) = (ended.pid, ended.name, ended.exit.to_string());
+        let (pid, exit) = (ended.pid, ended.exit.to_string());
+        let name = Some(ended.name).filter(|name| !name.is_empty());
+        let name = name.unwrap_or_else(|| "-".to_owned());
         let at = ended.at.since_boot();
         let (seconds, millis) = (at.as_secs(), at.subsec_millis());
         call.print(format_args!(

@@ -12,6 +12,7 @@ pub(super) mod resume;
 mod serving;
 mod signals;
 mod sources;
+mod storm;
 mod upgrade;
 
 use std::ffi::{CStr, CString, OsString};
@@ -26,6 +27,7 @@ use self::container::Container;
 pub(super) use self::crash::RESCUE;
 use self::handover::HandingOver;
 use self::kept::{Head, Keeper, Rule};
+use self::storm::Storm;
 use self::upgrade::Upgrade;
 use super::container::Terminal;
 use crate::paths::run_dir;
@@ -131,6 +133,7 @@ struct Init {
     half_reaped: Option<i32>,
     patient_until: Instant,
     brake: Brake,
+    storm: Storm,
     head: Head,
     keeper: Keeper,
     upgrade: Option<Upgrade>,
@@ -180,6 +183,7 @@ impl Init {
             half_reaped: None,
             patient_until: now,
             brake: Brake::default(),
+            storm: Storm::new(now),
         }
     }
 
@@ -222,6 +226,7 @@ impl Init {
             self.supervisor.release();
             self.upgrade(now);
             self.brake(begun);
+            self.storm.turn(now);
         }
     }
 

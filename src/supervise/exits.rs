@@ -14,7 +14,7 @@ pub const CAPACITY: usize = 256;
 pub struct Ended {
     /// Its pid at that time.
     pub pid: i32,
-    /// The service's name; for others the program's name in parentheses, or `-`.
+    /// The service's name; for others the program's name in parentheses, or nothing.
     pub name: String,
     /// How it ended.
     pub exit: Exit,
@@ -39,8 +39,11 @@ pub struct Exits {
 impl Exits {
     /// Notes an exit, at the cost of the oldest one.
     pub fn push(&mut self, ended: Ended) {
-        if self.ring.len() == CAPACITY {
-            self.ring.pop_front();
+        match self.ring.len() {
+            // At once, so that growing leaves no holes in PID 1's memory.
+            0 => self.ring.reserve_exact(CAPACITY),
+            CAPACITY => drop(self.ring.pop_front()),
+            _ => {}
         }
         self.ring.push_back(ended);
         self.total += 1;
@@ -61,8 +64,10 @@ impl Exits {
     /// Those that are remembered, from this number on, each with its number (the first ever is 0).
     pub fn since(&self, number: u64) -> impl Iterator<Item = (u64, &Ended)> {
         let first = self.total - self.ring.len() as u64;
-        let skipped = usize::try_from(number.saturating_sub(first)).unwrap_or(CAPACITY);
-        (first..).zip(&self.ring).skip(skipped)
+        // Directly there: this is done for every exit.
+        let known = usize::try_from(number.saturating_sub(first)).unwrap_or(usize::MAX);
+        let known = known.min(self.ring.len());
+        (first + known as u64..).zip(self.ring.range(known..))
     }
 
     /// Takes back what [`Self::since`] told, in order; `taken` and `lost` are set apart from it.

@@ -33,7 +33,7 @@ const MAGIC: [u8; 4] = *b"ini1";
 const SHORT: u64 = 64 * 1024;
 
 /// How long one record of a snapshot grows, in bytes.
-const PIECE: usize = 16 * 1024;
+const PIECE: usize = 4 * 1024;
 
 /// The longest state that is read back, in bytes: 512 services and 64 clients at their longest.
 const LONGEST: u64 = 128 * 1024 * 1024;

@@ -271,9 +271,15 @@ impl Supervisor {
         }
     }
 
-    /// A child has ended and is about to be reaped. `named`: whether there is time to look up the name
-    /// of an orphan. True: it was one.
-    pub fn ended(&mut self, pid: i32, exit: Exit, named: bool, now: Instant) -> bool {
+    /// A child has ended and is about to be reaped. `named` is asked whether there is time to look up the
+    /// name of an orphan. True: it was one.
+    pub fn ended(
+        &mut self,
+        pid: i32,
+        exit: Exit,
+        named: impl FnOnce() -> bool,
+        now: Instant,
+    ) -> bool {
         if let Some(at) = self.helpers.iter().position(|helper| *helper == pid) {
             self.helpers.swap_remove(at);
             return false;
@@ -281,8 +287,8 @@ impl Supervisor {
         let service = self.table.of_pid(pid);
         let name = match service {
             Some(service) => service.name().to_owned(),
-            None if named => orphan(pid),
-            None => "-".to_owned(),
+            None if named() => orphan(pid),
+            None => String::new(),
         };
         let (at, orphan) = (now, service.is_none());
         if let Some(id) = service.map(|service| service.id) {
@@ -478,7 +484,7 @@ pub(super) fn cut(mut text: String) -> String {
 fn orphan(pid: i32) -> String {
     let comm = read_file(format!("/proc/{pid}/comm").as_str(), 64).unwrap_or_default();
     match String::from_utf8_lossy(&comm).trim_end() {
-        "" => "-".to_owned(),
+        "" => String::new(),
         name => format!("({name})"),
     }
 }

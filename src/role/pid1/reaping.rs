@@ -10,14 +10,11 @@ use crate::time::Instant;
 /// How many children are reaped in one turn; clients are served in between.
 const REAPED: usize = 512;
 
-/// Of how many orphans the names are looked up in one turn.
-const NAMED: usize = 8;
-
 impl Init {
     /// Reaps what has ended: looked up while the zombie still holds its number, then released.
     pub(super) fn reap(&mut self, now: Instant) {
         self.more_to_reap = true;
-        for turn in 0..REAPED {
+        for _ in 0..REAPED {
             let (pid, exit) = match child::peek() {
                 Peek::Ended(pid, exit) => (pid, exit),
                 // The next turn looks again.
@@ -30,7 +27,7 @@ impl Init {
             };
             let number = pid.as_raw();
             if self.half_reaped != Some(number) {
-                self.take_exit(number, exit, turn < NAMED, now);
+                self.take_exit(number, exit, now);
             }
             match child::reap(pid) {
                 Ok(()) | Err(Errno::ECHILD) => self.half_reaped = None,
@@ -43,11 +40,13 @@ impl Init {
         }
     }
 
-    fn take_exit(&mut self, pid: i32, exit: Exit, named: bool, now: Instant) {
+    fn take_exit(&mut self, pid: i32, exit: Exit, now: Instant) {
         if self.helper == Some(pid) {
             self.helper_ended(exit);
         } else if !self.end_check(pid, exit) {
-            let orphan = self.supervisor.ended(pid, exit, named, now);
+            let storm = &mut self.storm;
+            let orphan = (self.supervisor).ended(pid, exit, || storm.may_look_up(now), now);
+            self.storm.reaped(orphan);
             let minded = self.server.minds(pid);
             self.server.note_exit(pid, exit);
             match orphan && !minded {

@@ -55,6 +55,11 @@ impl Init {
             let Some(Ok(Some(info))) = self.signals.as_ref().map(call::read_signal) else {
                 return;
             };
+            // Every turn reaps. Most turns are for it alone, and there looking for more costs a call: what is
+            // left (the real-time signals, which come after it) wakes the next turn at once.
+            if info.ssi_signo == libc::SIGCHLD as u32 {
+                return;
+            }
             if self.container.is_some() {
                 self.forward(i32::try_from(info.ssi_signo).unwrap_or(0), now);
                 continue;
@@ -63,7 +68,7 @@ impl Init {
                 Some(Meaning::End(power, urgency)) => self.begin(power, urgency, now),
                 Some(Meaning::Upgrade) => self.begin_upgrade(OsString::new(), None, now),
                 Some(Meaning::Reload) => self.supervisor.read_files_again(),
-                // SIGCHLD: every turn reaps. Others mean nothing to PID 1.
+                // Others mean nothing to PID 1.
                 None => {}
             }
         }
