@@ -225,7 +225,7 @@ impl Init {
             fatal::all_recorded();
             self.supervisor.release();
             self.upgrade(now);
-            self.brake(begun);
+            self.brake(now.since(begun));
             self.storm.turn(now);
         }
     }

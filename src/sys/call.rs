@@ -135,7 +135,7 @@ pub fn read_file<P: ?Sized + NixPath>(path: &P, most: usize) -> Result<Vec<u8>, 
         match read(&file, &mut piece) {
             Ok(0) => break,
             Ok(length) => all.extend_from_slice(&piece[..length]),
-            Err(Errno::EINTR) => {}
+            // EINTR, too: every signal is blocked, so it would not be the last.
             Err(errno) => return Err(errno),
         }
     }
@@ -161,9 +161,9 @@ pub fn pread(fd: impl AsFd, buffer: &mut [u8], at: impl Into<libc::off_t>) -> Re
     seam("pread", || nix::sys::uio::pread(fd, buffer, at.into()))
 }
 
-/// pwrite(2).
+/// pwrite(2). The journal is written with it in every turn: that is not what the turn was for.
 pub fn pwrite(fd: impl AsFd, bytes: &[u8], at: impl Into<libc::off_t>) -> Result<usize, Errno> {
-    seam("pwrite", || nix::sys::uio::pwrite(fd, bytes, at.into()))
+    look("pwrite", || nix::sys::uio::pwrite(fd, bytes, at.into()))
 }
 
 /// ftruncate(2).
@@ -214,7 +214,7 @@ pub fn openat2<P: ?Sized + NixPath>(
 
 /// lstat(2).
 pub fn lstat<P: ?Sized + NixPath>(path: &P) -> Result<FileStat, Errno> {
-    seam("stat", || nix::sys::stat::lstat(path))
+    look("stat", || nix::sys::stat::lstat(path))
 }
 
 /// mkdir(2).

@@ -13,7 +13,7 @@ use crate::time::Instant;
 /// The rest after a turn that led to nothing. Short enough for whoever is served in the next one.
 const REST: Duration = Duration::from_millis(10);
 
-/// A turn that took less has not slept.
+/// A turn that waited for less has not slept.
 const SLEPT: Duration = Duration::from_millis(1);
 
 /// So many turns without sleep may come to nothing: clients that go away, children that only stop.
@@ -33,10 +33,10 @@ pub(super) struct Brake {
 }
 
 impl Brake {
-    /// Takes in a turn: how long it was, how many calls had succeeded by its end, whether one failed for
+    /// Takes in a turn: how long its wait was, how many calls had succeeded by its end, whether one failed for
     /// want of something. The rest to take before the next one.
-    fn turn(&mut self, took: Duration, done: u32, trouble: bool) -> Duration {
-        self.fruitless = match done == self.done && took < SLEPT {
+    fn turn(&mut self, waited: Duration, done: u32, trouble: bool) -> Duration {
+        self.fruitless = match done == self.done && waited < SLEPT {
             true => self.fruitless.saturating_add(1),
             false => 0,
         };
@@ -65,7 +65,8 @@ impl Brake {
 
 impl Init {
     /// Ends a turn: says what has failed, and rests where it came to nothing.
-    pub(super) fn brake(&mut self, begun: Instant) {
+    /// `waited`: how long the turn's wait was.
+    pub(super) fn brake(&mut self, waited: Duration) {
         let now = Instant::now();
         let mut trouble = false;
         for (call, errno) in call::take_troubles() {
@@ -78,7 +79,7 @@ impl Init {
             let text = format_args!("{FULL}; another one was sent away");
             self.supervisor.voice.say(text);
         }
-        let rest = self.brake.turn(now.since(begun), call::done(), trouble);
+        let rest = self.brake.turn(waited, call::done(), trouble);
         if !rest.is_zero() {
             std::thread::sleep(rest);
         }
