@@ -25,4 +25,6 @@ pub mod seqpacket;
 pub mod signal;
 pub mod tty;
 pub mod tun;
+#[cfg(panic = "abort")]
+mod unwind;
 pub mod watchdog;
