@@ -131,6 +131,12 @@ impl Journal {
         Ok(())
     }
 
+    /// Everything in it since the last snapshot. Errors: EIO and its like.
+    pub fn read_back(&self) -> Result<Vec<u8>, Errno> {
+        let mut bytes = vec![0; usize::try_from(self.end - self.start).unwrap_or(0)];
+        self.file.read_at(self.start, &mut bytes).map(|_| bytes)
+    }
+
     /// Whether a snapshot would make it much shorter.
     pub fn is_long(&self) -> bool {
         self.end - self.start > SHORT.max(2 * self.base)

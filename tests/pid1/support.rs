@@ -245,10 +245,14 @@ impl Drop for Init {
         let _ = kill(self.pid, Signal::SIGKILL);
         let _ = self.unshare.kill();
         let _ = self.unshare.wait();
+        let log = self.log();
         if std::thread::panicking() {
-            eprintln!("-- log of PID 1\n{}", self.log());
+            eprintln!("-- log of PID 1\n{log}");
         }
         let _ = fs::remove_dir_all(&self.directory);
+        if !std::thread::panicking() {
+            assert!(!log.contains("the journal does not have"), "{log}");
+        }
     }
 }
 

@@ -112,6 +112,8 @@ pub(super) struct Keeper {
     /// Something could not be written: the next time, everything is.
     behind: bool,
     retry: Instant,
+    #[cfg(debug_assertions)]
+    turns: u32,
 }
 
 impl Default for Keeper {
@@ -122,6 +124,8 @@ impl Default for Keeper {
             sums: [0; 32],
             behind: true,
             retry: Instant::BOOT,
+            #[cfg(debug_assertions)]
+            turns: 0,
         }
     }
 }
@@ -160,7 +164,38 @@ impl Keeper {
         if journal.is_long() {
             self.record_all(init)?;
         }
+        #[cfg(debug_assertions)]
+        self.compare(init);
         Ok(())
+    }
+
+    /// In a debug build, now and then: whether the journal is what PID 1 is. A change that nobody has
+    /// marked shows here, and not only after a crash.
+    #[cfg(debug_assertions)]
+    fn compare(&mut self, init: &mut Init) {
+        self.turns = self.turns.wrapping_add(1);
+        let Some(journal) = self
+            .journal
+            .as_ref()
+            .filter(|_| !self.behind && self.turns.is_multiple_of(64))
+        else {
+            return;
+        };
+        let mut all = Batch::default();
+        all.put(Section::Head.key(0), &init.head);
+        init.save_singles(&mut all, &mut self.sums, true);
+        init.server.save(&mut all, true);
+        init.supervisor.table.save(&mut all, true);
+        let written = journal.read_back().unwrap_or_default();
+        let difference = State::replay(&written)
+            .0
+            .difference(&State::replay(all.record()).0);
+        if let Some(key) = difference {
+            let voice = &mut init.supervisor.voice;
+            voice.say(format_args!(
+                "the journal does not have what PID 1 has: {key:?}"
+            ));
+        }
     }
 
     /// Writes everything; every descriptor in it.

@@ -164,6 +164,13 @@ impl<'a> State<'a> {
         self.0.get(&key).map(|bytes| value(bytes)).transpose()
     }
 
+    /// A key that has another value in the other one, or is in one of them only.
+    pub fn difference(&self, other: &Self) -> Option<Key> {
+        let differs = |key: &&Key| self.0.get(key) != other.0.get(key);
+        let mut all = self.0.keys().chain(other.0.keys());
+        all.find(differs).copied()
+    }
+
     /// Every value of a section by number.
     pub fn section<T: Wire>(
         &self,
