@@ -340,7 +340,7 @@ impl Server {
 
     /// Forgets every client.
     pub fn close_all(&mut self) {
-        self.peers.clear();
+        self.remove(|_| true);
     }
 
     /// Closes whoever does not take a reply.
