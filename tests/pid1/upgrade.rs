@@ -205,6 +205,13 @@ fn a_program_that_hangs_is_given_up() {
     );
     assert!(begun.elapsed() < Duration::from_secs(9));
     assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    // A crash meanwhile: whoever waits for the check is told.
+    let mut client = init.client();
+    let asked = std::thread::spawn(move || client.upgrade(hangs.as_os_str()));
+    std::thread::sleep(Duration::from_millis(300));
+    init.client().crash("segv").unwrap();
+    let error = asked.join().unwrap().unwrap_err().to_string();
+    assert!(error.contains("PID 1 crashed"), "{error}");
     upgrade(&init, "").unwrap();
 }
 

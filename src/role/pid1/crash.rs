@@ -88,7 +88,13 @@ impl Init {
         }
         let words = format!("PID 1 crashed while it carried this out: {cause}; it goes on");
         let reply = Reply::Refused(CRASHED, 0, words);
-        for client in note.clients {
+        // The check of an upgrade that somebody waits for is forgotten.
+        self.asking = None;
+        let held = match self.hand_over {
+            Some(_) => Vec::new(),
+            None => self.server.held(),
+        };
+        for client in note.clients.into_iter().chain(held) {
             self.server.reply(client, &reply, now);
         }
     }
