@@ -7,6 +7,7 @@ pub mod apply;
 pub mod driver;
 pub mod event;
 pub mod frame;
+mod labels;
 pub mod lease;
 pub mod machine;
 pub mod options;
