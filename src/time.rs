@@ -51,6 +51,12 @@ impl Sub<Duration> for Instant {
     }
 }
 
+/// Seconds as [`parse_duration`] reads them: `10`, `0.25`. Floating point would be 10 kB of program.
+pub fn seconds(duration: Duration) -> String {
+    let exact = format!("{}.{:09}", duration.as_secs(), duration.subsec_nanos());
+    exact.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// Reads a duration as people write it: `5`, `0.25`, `1.5s`, `200ms`, `2m`, `1h`, `1d`; a bare number
 /// is seconds, as in sleep(1).
 ///
@@ -99,6 +105,13 @@ fn decimal(number: &str, scale: u128) -> Option<u128> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_as_people_read_them() {
+        for (text, millis) in [("0", 0), ("10", 10_000), ("0.25", 250), ("100.5", 100_500)] {
+            assert_eq!(seconds(Duration::from_millis(millis)), text);
+        }
+    }
 
     #[test]
     fn durations_as_people_write_them() {

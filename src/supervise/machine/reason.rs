@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use crate::supervise::setup::Step;
 use crate::supervise::wire::wire_enum;
 use crate::sys::child::Exit;
+use crate::time::seconds;
 
 /// Why a service is in its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +83,7 @@ impl fmt::Display for Reason {
             Self::Killed => f.write_str("killed: did not stop when asked"),
             Self::Stuck => f.write_str("killed, but its process does not go"),
             Self::TooOften(exit, times, within) => {
-                let seconds = within.as_secs_f32();
+                let seconds = seconds(within);
                 write!(f, "{exit}; restarted {times} times in {seconds} s")
             }
             Self::NoPidFile => f.write_str("no pid file after its first process had ended"),
