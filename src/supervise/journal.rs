@@ -35,8 +35,9 @@ const SHORT: u64 = 64 * 1024;
 /// How long one record of a snapshot grows, in bytes.
 const PIECE: usize = 4 * 1024;
 
-/// The longest state that is read back, in bytes: 512 services and 64 clients at their longest.
-const LONGEST: u64 = 128 * 1024 * 1024;
+/// The longest journal that is read back, in bytes: more than 4096 services with two descriptions each,
+/// all of them at their longest, take twice.
+const LONGEST: u64 = 2 << 30;
 
 /// The journal of this process.
 #[derive(Debug)]

@@ -287,7 +287,7 @@ impl Shutdown {
             return Action::StartAgain;
         }
         let (end, longest) = stage.share();
-        let part = |thousandths: u32| self.total * thousandths / 1000;
+        let part = |thousandths: u32| self.total.saturating_mul(thousandths) / 1000;
         self.until = (self.begun + part(end)).min(now + part(longest));
         self.stage = stage;
         self.retry = None;

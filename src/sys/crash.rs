@@ -119,7 +119,7 @@ pub fn install(name: &CStr) -> Result<(), Errno> {
         // Before anything is unwound: no descriptor may be closed on the way.
         let mut line = Line::default();
         let _ = write!(line, "\ninitsh: PID 1: {panic}\n");
-        line.put(2);
+        line.put();
         // SAFETY: abort has no preconditions.
         unsafe { libc::abort() }
     }));
@@ -336,10 +336,18 @@ impl Default for Line {
 }
 
 impl Line {
-    fn put(&self, fd: RawFd) {
-        // SAFETY: the buffer is as long as it says. Standard error may be a terminal that takes
-        // nothing, so poll(2) first.
+    /// On standard error, opened anew where that is possible: a terminal that is held up would take a part
+    /// of it and wait for ever with the rest.
+    fn put(&self) {
+        let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+        // SAFETY: the path is a string; the buffer is as long as it says.
         unsafe {
+            // A file has its own place to go on from.
+            let fd = match libc::lseek(2, 0, libc::SEEK_CUR) {
+                0.. => 2,
+                _ => libc::open(c"/proc/self/fd/2".as_ptr(), flags),
+            };
+            let fd = if fd < 0 { 2 } else { fd };
             let mut ready = libc::pollfd {
                 fd,
                 events: libc::POLLOUT,

@@ -461,6 +461,11 @@ fn one_that_crashes_all_the_time_ends_in_rescue_mode() {
     kill(pid, None).unwrap();
     let error = init.client().services().unwrap_err().to_string();
     assert!(error.contains("rescue mode"), "{error}");
+    // It would forget that it is.
+    init.signal(Signal::SIGUSR2);
+    init.until("a refusal", || {
+        init.log().contains("upgrade: PID 1 is in rescue").then_some(())
+    });
     // The shell is the old one; one that ends is started again; orphans are reaped.
     assert_eq!(init.log().matches("a shell began").count(), 1);
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", init.pid)).unwrap();

@@ -209,10 +209,9 @@ impl Init {
         let Some(container) = &mut self.container else {
             return;
         };
-        container.leaving = Some(Leaving {
-            status,
-            until: now + LIMIT,
-        });
+        // Asked again, it ends no later.
+        let until = container.deadline().unwrap_or(now + LIMIT);
+        container.leaving = Some(Leaving { status, until });
         self.supervisor.stop_services(SERVICE_GRACE, now);
     }
 

@@ -98,11 +98,14 @@ impl Init {
         }
     }
 
-    fn fork_check(&self, order: &HandOver, now: Instant) -> Result<Stage, Failure> {
+    fn fork_check(&mut self, order: &HandOver, now: Instant) -> Result<Stage, Failure> {
         let failed = |errno| Failure::errno("check what is to become PID 1", errno);
         let (pipe, out) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(failed)?;
         match fork().map_err(failed)? {
-            Fork::Parent(child) => Ok(Stage::Checking(pipe, child.as_raw(), now + CHECK)),
+            Fork::Parent(child) => {
+                self.supervisor.helpers.push(child.as_raw());
+                Ok(Stage::Checking(pipe, child.as_raw(), now + CHECK))
+            }
             Fork::Child => {
                 let machine = self.authority.is_some_and(Authority::over_machine);
                 let reply = match check::examine(order, machine) {
@@ -191,7 +194,10 @@ impl Init {
 
     fn give_up_check(&mut self, client: ClientId, child: i32, now: Instant) {
         self.hand_over = None;
-        let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+        // One that has been reaped has no number any more.
+        if self.supervisor.helpers.contains(&child) {
+            let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+        }
         let text = "the check of what is to become PID 1 does not end: is its file system there?";
         self.server.reply(client, &refuse(&Failure::new(text)), now);
     }

@@ -14,6 +14,7 @@ use nix::sys::stat::{Mode, SFlag};
 use nix::unistd::Pid;
 
 use super::Init;
+use super::crash::RESCUE;
 use super::kept::Keeper;
 use super::resume::{Resume, accepted};
 use crate::failure::Failure;
@@ -107,6 +108,9 @@ impl Init {
         let ending = self.shutdown.power().is_some();
         if ending || self.container.as_ref().is_some_and(|c| c.is_leaving()) {
             return Err(Failure::new("the machine is being shut down"));
+        }
+        if self.rescue {
+            return Err(Failure::new(RESCUE));
         }
         if self.hand_over.is_some() {
             return Err(Failure::new(

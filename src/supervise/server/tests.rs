@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::supervise::client::Client;
+use crate::supervise::journal::{Batch, Section, State};
 use crate::supervise::protocol::{Target, Until};
 use crate::supervise::table::Table;
 
@@ -218,4 +219,22 @@ fn a_process_with_many_connections_is_heard_a_few_times_a_turn() {
     }
     // It is the test that has them all; each request is heard once.
     assert_eq!(turns, [4, 4, 1, 0]);
+}
+
+/// A descriptor that is closed and in the journal all the same would be somebody else's after a crash.
+#[test]
+fn clients_that_are_closed_leave_the_journal() {
+    let mut fixture = Fixture::new("journal");
+    let _sockets = [fixture.connect(), fixture.connect()];
+    let mut journal = Vec::new();
+    let mut batch = Batch::default();
+    for _ in 0..2 {
+        batch.clear();
+        fixture.server.save(&mut batch, false);
+        journal.extend_from_slice(batch.record());
+        fixture.server.close_all();
+    }
+    let (state, whole) = State::replay(&journal);
+    assert_eq!(whole, journal.len());
+    assert!(state.section::<u8>(Section::Client).next().is_none());
 }

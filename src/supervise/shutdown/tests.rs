@@ -216,6 +216,15 @@ fn urgencies() -> impl Strategy<Value = Urgency> {
     ]
 }
 
+/// `initsh.shutdown=` takes any time.
+#[test]
+fn a_deadline_beyond_all_measure() {
+    let mut shutdown = Shutdown::default();
+    shutdown.ask(Power::Reboot, Urgency::Orderly, Duration::MAX, at(1));
+    assert!(shutdown.until() > at(1_000_000));
+    assert!(shutdown.step(QUIET, at(2)).is_some());
+}
+
 proptest! {
     /// Whatever the facts are and whoever asks for what: it is over within the deadline, and no stage
     /// comes before one that has been.
