@@ -36,22 +36,25 @@ const WORDS: usize = 1024;
 pub(super) struct HandingOver {
     client: ClientId,
     order: HandOver,
+    /// The child that checks.
+    check: i32,
     stage: Stage,
 }
 
 #[derive(Debug)]
 enum Stage {
-    /// The pipe that tells what the check has found, the child that checks, and how long it may.
-    Checking(OwnedFd, i32, Instant),
+    /// The pipe that tells what the check has found, and how long that may take.
+    Checking(OwnedFd, Instant),
     Going(Progress),
 }
 
 wire_struct!(HandingOver {
     client,
     order,
+    check,
     stage
 });
-wire_enum!(Stage { 0 => Checking(pipe, child, until), 1 => Going(progress) });
+wire_enum!(Stage { 0 => Checking(pipe, until), 1 => Going(progress) });
 
 impl HandingOver {
     /// The pipe that tells what the check has found.
@@ -87,10 +90,11 @@ impl Init {
             None => self.fork_check(&order, now),
         };
         match begun {
-            Ok(stage) => {
+            Ok((check, stage)) => {
                 self.hand_over = Some(HandingOver {
                     client,
                     order,
+                    check,
                     stage,
                 });
             }
@@ -98,13 +102,13 @@ impl Init {
         }
     }
 
-    fn fork_check(&mut self, order: &HandOver, now: Instant) -> Result<Stage, Failure> {
+    fn fork_check(&mut self, order: &HandOver, now: Instant) -> Result<(i32, Stage), Failure> {
         let failed = |errno| Failure::errno("check what is to become PID 1", errno);
         let (pipe, out) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(failed)?;
         match fork().map_err(failed)? {
             Fork::Parent(child) => {
                 self.supervisor.helpers.push(child.as_raw());
-                Ok(Stage::Checking(pipe, child.as_raw(), now + CHECK))
+                Ok((child.as_raw(), Stage::Checking(pipe, now + CHECK)))
             }
             Fork::Child => {
                 let machine = self.authority.is_some_and(Authority::over_machine);
@@ -170,18 +174,20 @@ impl Init {
         if self.shutdown.power().is_some() {
             self.hand_over = None;
         }
+        let check = self.hand_over.as_ref().map_or(0, |handing| handing.check);
         let facts = Facts {
             services: !self.supervisor.table.is_quiet(),
-            boot: self.supervisor.boot_is_there(),
+            // The new PID 1 is to find none of our processes, not even as a zombie.
+            boot: self.supervisor.boot_is_there() || self.supervisor.helpers.contains(&check),
             others: !self.childless,
         };
         while let Some(handing) = &mut self.hand_over {
             let step = match &mut handing.stage {
                 Stage::Going(progress) => progress.step(facts, now),
                 Stage::Checking(.., until) if *until > now => None,
-                Stage::Checking(_, child, _) => {
-                    let (client, child) = (handing.client, *child);
-                    self.give_up_check(client, child, now);
+                Stage::Checking(..) => {
+                    let client = handing.client;
+                    self.give_up_check(client, check, now);
                     None
                 }
             };
