@@ -464,7 +464,9 @@ fn one_that_crashes_all_the_time_ends_in_rescue_mode() {
     // It would forget that it is.
     init.signal(Signal::SIGUSR2);
     init.until("a refusal", || {
-        init.log().contains("upgrade: PID 1 is in rescue").then_some(())
+        init.log()
+            .contains("upgrade: PID 1 is in rescue")
+            .then_some(())
     });
     // The shell is the old one; one that ends is started again; orphans are reaped.
     assert_eq!(init.log().matches("a shell began").count(), 1);
