@@ -70,9 +70,10 @@ impl Writer {
         &self.descriptors
     }
 
-    /// Takes over another writer's list of descriptors.
-    pub fn take_descriptors(&mut self, from: &mut Self) {
-        self.descriptors.append(&mut from.descriptors);
+    /// Takes back what was appended after there were so many bytes and descriptors.
+    pub fn cut(&mut self, bytes: usize, descriptors: usize) {
+        self.bytes.truncate(bytes);
+        self.descriptors.truncate(descriptors);
     }
 
     /// What was appended.

@@ -4,7 +4,6 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt::Write as _;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -68,7 +67,6 @@ static CLIENTS: [AtomicU32; SERVED] = [const { AtomicU32::new(0) }; SERVED];
 static SENT: AtomicU64 = AtomicU64::new(0);
 static ENVIRONMENT: AtomicPtr<*const c_char> = AtomicPtr::new(ptr::null_mut());
 static ARGUMENTS: AtomicPtr<*const c_char> = AtomicPtr::new(ptr::null_mut());
-static mut STACK_BYTES: [MaybeUninit<u8>; STACK] = [MaybeUninit::uninit(); STACK];
 static mut NOTE_KEPT: Note = Note {
     times: [0; REMEMBERED],
     count: 0,
@@ -97,13 +95,7 @@ pub fn install(name: &CStr) -> Result<(), Errno> {
     // SAFETY: the C library's variable, read while there is one thread.
     ENVIRONMENT.store(unsafe { environ }.cast_mut(), Relaxed);
     prepare_arguments(name);
-    let stack = libc::stack_t {
-        ss_sp: (&raw mut STACK_BYTES).cast(),
-        ss_flags: 0,
-        ss_size: STACK,
-    };
-    // SAFETY: the stack is a static of that size that nobody else uses.
-    Errno::result(unsafe { libc::sigaltstack(&stack, ptr::null_mut()) })?;
+    take_stack()?;
     for signal in FAULTS {
         // SAFETY: zero is a valid sigaction.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -124,6 +116,24 @@ pub fn install(name: &CStr) -> Result<(), Errno> {
         unsafe { libc::abort() }
     }));
     Ok(())
+}
+
+/// Gives the handler a stack: memory that costs nothing before it is used.
+fn take_stack() -> Result<(), Errno> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping, at a place of the kernel's choice, that is never given back.
+    let place = unsafe { libc::mmap(ptr::null_mut(), STACK, protection, kind, -1, 0) };
+    if place == libc::MAP_FAILED {
+        return Err(Errno::last());
+    }
+    let stack = libc::stack_t {
+        ss_sp: place,
+        ss_flags: 0,
+        ss_size: STACK,
+    };
+    // SAFETY: the mapping has that size and nobody else uses it.
+    Errno::result(unsafe { libc::sigaltstack(&stack, ptr::null_mut()) }).map(drop)
 }
 
 /// Which journal and which program the next crash is recovered with.

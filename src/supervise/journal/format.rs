@@ -55,32 +55,42 @@ const REMOVED: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub struct Batch {
     bytes: Writer,
-    entry: Writer,
 }
 
 impl Batch {
     /// The key has this value from now on.
     pub fn put(&mut self, key: Key, value: &impl Wire) {
-        self.entry.clear();
-        value.write(&mut self.entry);
-        self.put_entry(key);
+        let at = self.open(key);
+        value.write(&mut self.bytes);
+        self.close(at);
     }
 
     /// Does the same where the value's sum is not `sum`; the sum.
     pub fn put_changed(&mut self, key: Key, value: &impl Wire, sum: u64) -> u64 {
-        self.entry.clear();
-        value.write(&mut self.entry);
-        let new = checksum(self.entry.as_bytes());
-        if new != sum {
-            self.put_entry(key);
+        let (before, listed) = (self.bytes.len(), self.bytes.descriptors().len());
+        let at = self.open(key);
+        value.write(&mut self.bytes);
+        let new = checksum(self.bytes.as_bytes().get(at..).unwrap_or_default());
+        match new == sum {
+            true => self.bytes.cut(before, listed),
+            false => self.close(at),
         }
         new
     }
 
-    fn put_entry(&mut self, (section, number): Key) {
-        self.begin().byte(section).number(number);
-        self.bytes.bytes(self.entry.as_bytes());
-        self.bytes.take_descriptors(&mut self.entry);
+    /// Begins an entry; where its value begins.
+    fn open(&mut self, (section, number): Key) -> usize {
+        self.begin().byte(section).number(number).number(0);
+        self.bytes.len()
+    }
+
+    /// Puts the length in front of the value that begins at `at`.
+    fn close(&mut self, at: usize) {
+        let bytes = self.bytes.as_mut_bytes();
+        let length = u32::try_from(bytes.len() - at).unwrap_or(REMOVED);
+        if let Some(place) = bytes.get_mut(at - 4..at) {
+            place.copy_from_slice(&length.to_le_bytes());
+        }
     }
 
     /// The key has no value any more.
@@ -124,7 +134,6 @@ impl Batch {
     /// Makes it empty; what it needed once does not stay allocated for ever.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.entry.clear();
     }
 }
 
