@@ -38,6 +38,7 @@ const SCRIPT_NAME: &str = "boot.run";
 
 /// Runs as `--boot ARGS`: `--again` (no boot script, straight to the shell: it was started again),
 /// `--control-fd=N` (for [`crate::supervise::client::set_inherited`]), `--script FILE`.
+#[inline(never)] // see `role::start`
 pub fn run(args: Vec<OsString>) -> u8 {
     let mut given = Arguments::read(args);
     prepare_signals();

@@ -55,6 +55,7 @@ pub struct Terminal {
 wire_struct!(Terminal { fd, foreground });
 
 /// Runs with the words that follow `--container`; the exit status, unless the command's is it.
+#[inline(never)] // see `role::start`
 pub fn run(words: Vec<OsString>) -> u8 {
     let mut before = SigSet::empty();
     let _ = sigprocmask(

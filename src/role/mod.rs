@@ -44,6 +44,8 @@ pub fn start(args: Vec<OsString>) -> u8 {
         // Built-ins report EPIPE; children get the default back.
         let _ = signal::ignore(Signal::SIGPIPE);
     }
+    // Each is a function of its own, not part of this one: PID 1's stack would have room for all of
+    // them for as long as it lives.
     match role {
         Role::Machine => pid1::machine(),
         Role::Again(name, given) => pid1::resume::run(&name, given),

@@ -187,7 +187,7 @@ impl Init {
         }
     }
 
-    fn run(mut self) -> ! {
+    fn run(&mut self) -> ! {
         limits::raise_open_files();
         if self.authority.is_some() {
             priority::raise();
@@ -198,7 +198,7 @@ impl Init {
         self.go_on()
     }
 
-    fn go_on(mut self) -> ! {
+    fn go_on(&mut self) -> ! {
         loop {
             let begun = Instant::now();
             self.upkeep(begun);

@@ -29,6 +29,7 @@ options: -c -e -f -n -u -v -x -C -a, -o NAME, + turns one off; -i: a prompt; -s:
 ";
 
 /// Runs with the arguments that follow the program's name; the exit status.
+#[inline(never)] // see `role::start`
 pub fn run(args: Vec<OsString>) -> u8 {
     let mut shell = Shell::default();
     shell.catch_signals();

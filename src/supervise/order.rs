@@ -116,7 +116,7 @@ fn successor<'a>(table: &'a Table, spec: &ServiceSpec) -> Option<&'a Service> {
         let needs = |other: &ServiceSpec| other.needs.contains(&spec.name);
         let ends = match other.machine.state() {
             State::Stopping { stage, .. } => stage != Stage::Stuck,
-            _ => other.spec.as_ref().is_some_and(needs),
+            _ => other.spec.as_deref().is_some_and(needs),
         };
         ends && other.machine.pid().is_some()
     })
@@ -150,7 +150,7 @@ pub fn to_start(table: &Table, id: ServiceId) -> Vec<ServiceId> {
     while let Some(service) = found.get(at).and_then(|&id| table.get(id)) {
         at += 1;
         // What it is going to be, where that was changed.
-        let spec = service.next.as_deref().or(service.spec.as_ref());
+        let spec = service.next.as_ref().or(service.spec.as_ref());
         let needs = spec.into_iter().flat_map(|spec| &spec.needs);
         for need in needs.filter_map(|name| table.named(name)) {
             let machine = &need.machine;

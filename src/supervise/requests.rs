@@ -15,7 +15,7 @@ use crate::time::Instant;
 
 impl Supervisor {
     /// A new service, which is started.
-    pub(super) fn request_spawn(&mut self, spec: ServiceSpec, now: Instant) -> Answer {
+    pub(super) fn request_spawn(&mut self, spec: Box<ServiceSpec>, now: Instant) -> Answer {
         let name = spec.name.clone();
         let kept = descriptors::under(&spec.setup.keep_fds, std::mem::take(&mut self.handed));
         let added = check_name(&name)
@@ -137,9 +137,9 @@ impl Supervisor {
     /// The description that a service has from its next start on.
     pub(super) fn request_describe(&self, name: String) -> Reply {
         let service = self.table.named(&name);
-        let spec = service.and_then(|one| one.next.as_deref().or(one.spec.as_ref()));
+        let spec = service.and_then(|one| one.next.as_ref().or(one.spec.as_ref()));
         match spec {
-            Some(spec) => Reply::Described(Box::new(spec.clone())),
+            Some(spec) => Reply::Described(spec.clone()),
             None => unknown(&cut(name)),
         }
     }

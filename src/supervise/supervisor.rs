@@ -161,14 +161,20 @@ impl Supervisor {
                     self.table.feed(id, event, now);
                 }
                 Todo::Act(id, Action::Terminate(pid)) => {
-                    let spec = self.table.get(id).and_then(|service| service.spec.as_ref());
+                    let spec = self
+                        .table
+                        .get(id)
+                        .and_then(|service| service.spec.as_deref());
                     let signal = spec.map_or(Signal::SIGTERM as u8, |spec| spec.stop_signal);
                     let _ = signal_group(pid, signal);
                     let _ = signal_group(pid, Signal::SIGCONT as u8);
                 }
                 Todo::Act(id, Action::Kill(pid)) => {
                     let _ = signal_group(pid, Signal::SIGKILL as u8);
-                    let spec = self.table.get(id).and_then(|service| service.spec.as_ref());
+                    let spec = self
+                        .table
+                        .get(id)
+                        .and_then(|service| service.spec.as_deref());
                     spec.into_iter().for_each(groups::kill);
                 }
             }
@@ -299,10 +305,10 @@ impl Supervisor {
             if let Some(service) = self.table.get_mut(id) {
                 service.executed = None;
                 // Whoever takes over from a daemon's first process is still looked for.
-                let forks = service.spec.as_ref().is_some_and(ServiceSpec::forks);
+                let forks = service.spec.as_deref().is_some_and(ServiceSpec::forks);
                 service.ready = service.ready.take().filter(|_| forks);
                 // Before it may be started again. A daemon that forked lives on in the group.
-                let alone = service.spec.as_ref().filter(|spec| !spec.forks());
+                let alone = service.spec.as_deref().filter(|spec| !spec.forks());
                 alone.into_iter().for_each(groups::kill);
             }
             self.event(id, Event::Exited(exit), now);
@@ -329,7 +335,7 @@ impl Supervisor {
         let own = |spec: &ServiceSpec| spec.stop_timeout.min(grace);
         let services = self.table.services();
         let all: Vec<_> = services
-            .map(|service| (service.id, service.spec.as_ref().map_or(grace, own)))
+            .map(|service| (service.id, service.spec.as_deref().map_or(grace, own)))
             .collect();
         for (id, grace) in all {
             self.table.feed(id, Event::Stop(grace), now);
@@ -399,7 +405,7 @@ impl Supervisor {
                 let more = self.table.exits.has_unread();
                 Answer::Now(Reply::Exits(list, lost, more))
             }
-            Request::Spawn(spec) => self.request_spawn(*spec, now),
+            Request::Spawn(spec) => self.request_spawn(spec, now),
             Request::Start(name, limit) => self.request_start(name, limit, now),
             Request::Restart(name, limit) => self.request_restart(name, limit, now),
             Request::Stop(name, grace, limit) => self.request_stop(name, grace, limit, now),

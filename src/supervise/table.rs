@@ -33,7 +33,7 @@ pub struct Service {
     /// Its number.
     pub id: ServiceId,
     /// What it is; `None` for the boot role.
-    pub spec: Option<ServiceSpec>,
+    pub spec: Option<Box<ServiceSpec>>,
     /// What it is from its next start on, where that was changed.
     pub next: Option<Box<ServiceSpec>>,
     /// How it stands; stepped by [`Table::feed`] only.
@@ -64,7 +64,7 @@ pub struct Service {
 }
 
 impl Service {
-    fn new(id: ServiceId, spec: Option<ServiceSpec>, machine: Machine) -> Self {
+    fn new(id: ServiceId, spec: Option<Box<ServiceSpec>>, machine: Machine) -> Self {
         Self {
             id,
             spec,
@@ -208,7 +208,12 @@ impl Table {
     ///
     /// Errors: that one is still alive; it needs a service that is not there; services would wait for
     /// each other; there are too many.
-    pub fn add(&mut self, spec: ServiceSpec, now: Instant) -> Result<ServiceId, Failure> {
+    pub fn add(
+        &mut self,
+        spec: impl Into<Box<ServiceSpec>>,
+        now: Instant,
+    ) -> Result<ServiceId, Failure> {
+        let spec = spec.into();
         let before = self.named(&spec.name);
         if let Some(live) = before.filter(|one| !one.machine.state().is_settled()) {
             return Err(taken(live));
@@ -267,7 +272,7 @@ impl Table {
             && let Some(next) = service.next.take()
         {
             service.machine.set_policy(Policy::of(&next));
-            service.spec = Some(*next);
+            service.spec = Some(next);
             service.mark.touch_spec();
         }
         self.index(id);

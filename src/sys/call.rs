@@ -130,7 +130,8 @@ pub fn read_file<P: ?Sized + NixPath>(path: &P, most: usize) -> Result<Vec<u8>, 
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let file = open(path, flags, Mode::empty())?;
     let mut all = Vec::new();
-    let mut piece = [0; 4096];
+    // On PID 1's stack, which never gets smaller.
+    let mut piece = [0; 512];
     while all.len() < most {
         match read(&file, &mut piece) {
             Ok(0) => break,

@@ -43,7 +43,8 @@ fn circle(table: &Table, spec: &ServiceSpec) -> Option<String> {
             reached.0.insert(place, (name, word, &from.name));
             // What it is now and what it is from its next start on: both must do.
             if let Some(service) = table.named(name) {
-                found.extend(service.spec.iter().chain(service.next.as_deref()));
+                found.extend(service.spec.as_deref());
+                found.extend(service.next.as_deref());
             }
         }
     }

@@ -87,7 +87,7 @@ impl Table {
         keep_good(
             state.section(Section::Spec),
             strict,
-            |id, spec: ServiceSpec| {
+            |id, spec: Box<ServiceSpec>| {
                 if let Some(service) = self.get_mut(id).filter(|service| service.id != BOOT_ID) {
                     service.spec = Some(spec);
                 }
