@@ -10,6 +10,8 @@
  *   load restart PID FILE kills PID; until FILE is longer.
  *   load gone PID PID1    kills PID; until PID1 has ended.
  *   load ended PID1 SIG   sends it SIG; until it has ended.
+ *   load silence SOCKET PID  asks initsh's PID 1 for its services without a pause until PID has ended; the
+ *                         longest that an answer took.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,8 +21,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -143,6 +147,26 @@ static int until_ended(long pid, int number, long first) {
     return 0;
 }
 
+static int silence(const char *path, long pid) {
+    /* Version, Request::List, and no name: from the first one on (src/supervise/protocol.rs). */
+    static const char list[] = {2, 2, 0, 0, 0, 0};
+    static char answer[1 << 16];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    long long longest = 0, begun = now();
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) return 1;
+    while (kill(pid, 0) == 0) {
+        long long asked = now();
+        struct pollfd file = {.fd = fd, .events = POLLIN};
+        if (send(fd, list, sizeof list, MSG_NOSIGNAL) < 0 || poll(&file, 1, LIMIT) != 1) return 1;
+        if (recv(fd, answer, sizeof answer, 0) <= 0 || now() - begun > LIMIT * 1000LL) return 1;
+        if (now() - asked > longest) longest = now() - asked;
+    }
+    printf("%lld\n", longest);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     const char *name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
     if (!strcmp(name, "run")) return service(0);
@@ -153,6 +177,7 @@ int main(int argc, char **argv) {
     if (argc > 3 && !strcmp(what, "restart")) return until_longer(atol(argv[2]), argv[3]);
     if (argc > 3 && !strcmp(what, "gone")) return until_ended(atol(argv[2]), SIGKILL, atol(argv[3]));
     if (argc > 3 && !strcmp(what, "ended")) return until_ended(atol(argv[2]), atoi(argv[3]), atol(argv[2]));
+    if (argc > 3 && !strcmp(what, "silence")) return silence(argv[2], atol(argv[3]));
     fprintf(stderr, "usage: see the head of benches/pid1/load.c\n");
     return 2;
 }
