@@ -29,8 +29,8 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     call.for_each(&names, |call, name| {
         let name = call.text(name)?.to_owned();
         let status = client.restart(&name)?;
-        if status.state == "Pending" {
-            call.print(format_args!("{name} {}\n", status.reason));
+        if let Some(why) = Client::held_up(&status) {
+            call.print(format_args!("{name} {why}\n"));
         }
         Ok(())
     })

@@ -60,11 +60,14 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     if call.given.flag("check") || specs.is_empty() {
         return outcome;
     }
+    let (specs, circles) = service_file::in_order(specs);
+    let mut failures = circles;
     let mut client = Client::required()?;
-    for spec in service_file::in_order(specs) {
-        if let Err(failure) = client.spawn(&spec)
-            && let Err(before) = std::mem::replace(&mut outcome, Err(failure))
-        {
+    for spec in specs {
+        failures.extend(client.spawn(&spec).err());
+    }
+    for failure in failures {
+        if let Err(before) = std::mem::replace(&mut outcome, Err(failure)) {
             call.warn(before);
         }
     }

@@ -89,7 +89,12 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     place.look_up(&call.given)?;
     let spec = describe(&call.given, &call.args, &place)?;
     let mut client = Client::required()?;
-    client.spawn(&spec)?;
+    let service = client.spawn(&spec)?;
+    if let Some(why) = Client::held_up(&service)
+        && service.state != "Pending"
+    {
+        call.warn(format_args!("{} {why}; going on without waiting for it", spec.name));
+    }
     if !call.given.flag("wait") {
         return Ok(Flow::OK);
     }

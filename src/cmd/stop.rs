@@ -38,7 +38,7 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
         let dependents = order::dependents(&services, &name);
         if !dependents.is_empty() {
             let list = dependents.join(", ");
-            call.print(format_args!("{name} is needed: stopping first {list}\n"));
+            call.print(format_args!("{name} is needed: stopping {list} first\n"));
         }
         client.stop_in_order(&name, grace)
     })

@@ -35,6 +35,7 @@ It returns when the new program is PID 1. While the machine is being shut down i
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let path = match &*call.args {
         [] => "".into(),
+        [path] if path.is_empty() => return Err(Failure::usage("an empty path")),
         // Fails only where the working directory is gone; PID 1 then says what it makes of the path.
         [path] => absolute(Path::new(path)).unwrap_or_else(|_| path.into()),
         _ => return Err(Failure::usage("expected one path at most")),

@@ -110,6 +110,12 @@ impl Client {
         self.service(&request, EXECUTED, "start the service")
     }
 
+    /// Why a service that was to be started is not executed yet, if so: `waits for db: Pending`.
+    pub fn held_up(service: &ServiceInfo) -> Option<&str> {
+        let waits = service.reason.starts_with("waits for ");
+        waits.then_some(service.reason.as_str())
+    }
+
     /// A service's description, as it counts from its next start on.
     pub fn describe(&mut self, name: &str) -> Result<ServiceSpec, Failure> {
         match self.ask(&Request::Describe(name.to_owned()), Duration::ZERO)? {
@@ -176,7 +182,8 @@ impl Client {
 
     /// Waits until a service is ready.
     ///
-    /// Errors: there is no such service; it has ended and is not started again; the time is over.
+    /// Errors: there is no such service; it has ended and is not started again; the time is over (status
+    /// 124).
     pub fn until_ready(&mut self, name: &str, timeout: Duration) -> Result<(), Failure> {
         // PID 1 counts in milliseconds.
         let timeout = timeout.min(Duration::from_millis(u64::MAX));
@@ -186,10 +193,14 @@ impl Client {
         }
         let (state, reason) = (&service.state, &service.reason);
         let text = format!("service '{name}' is not ready: {state}");
-        Err(Failure::new(match reason.as_str() {
+        let failure = Failure::new(match reason.as_str() {
             "" => text,
             reason => format!("{text} ({reason})"),
-        }))
+        });
+        Err(match state.as_str() {
+            "Failed" | "Stopped" => failure,
+            _ => failure.with_status(124),
+        })
     }
 
     /// Sends a service's process group a signal, by number.

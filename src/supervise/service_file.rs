@@ -4,7 +4,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use nix::libc;
 
 use super::describe::{Place, describe};
 use super::program::DEFAULT_PATH;
@@ -26,8 +29,15 @@ pub fn read(path: &Path) -> Result<ServiceSpec, Failure> {
     let path = std::path::absolute(path).doing(|| format!("find {}", path.display()))?;
     let shown = path.display().to_string();
     let mut bytes = Vec::new();
-    std::fs::File::open(&path)
-        .and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes))
+    // A FIFO in its place would keep whoever reads the files again from all the others.
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.read(true).custom_flags(libc::O_NONBLOCK);
+    let file = file.open(&path).doing(|| format!("read {shown}"))?;
+    if file.metadata().is_ok_and(|about| !about.is_file()) {
+        return Err(Failure::new(format!("{shown}: not a file")));
+    }
+    file.take(LONGEST + 1)
+        .read_to_end(&mut bytes)
         .doing(|| format!("read {shown}"))?;
     let text = match String::from_utf8(bytes) {
         Ok(text) if text.len() as u64 <= LONGEST && !text.contains('\0') => text,
@@ -39,17 +49,38 @@ pub fn read(path: &Path) -> Result<ServiceSpec, Failure> {
     Ok(spec)
 }
 
-/// Those that others need or come after first, so that PID 1 knows their names; else as they were.
-pub fn in_order(mut specs: Vec<ServiceSpec>) -> Vec<ServiceSpec> {
+/// Those that others need or come after first, so that PID 1 knows their names; else as they were. Apart
+/// from them, those that would wait for each other, each as a failure: PID 1 knows none of them, so it
+/// would only say that the other one is not there.
+pub fn in_order(mut specs: Vec<ServiceSpec>) -> (Vec<ServiceSpec>, Vec<Failure>) {
     let mut ordered = Vec::with_capacity(specs.len());
+    let mut circles = Vec::new();
     while !specs.is_empty() {
-        let known = |name: &String| !specs.iter().any(|other| other.name == *name);
-        let free = |spec: &ServiceSpec| spec.needs.iter().chain(&spec.after).all(known);
-        // In a circle: PID 1 says so.
-        let next = specs.iter().position(free).unwrap_or(0);
-        ordered.push(specs.remove(next));
+        let place = |name: &String| specs.iter().position(|other| other.name == *name);
+        let waits_for = |spec: &ServiceSpec| spec.needs.iter().chain(&spec.after).find_map(place);
+        if let Some(next) = specs.iter().position(|spec| waits_for(spec).is_none()) {
+            ordered.push(specs.remove(next));
+            continue;
+        }
+        // Everybody waits for somebody here, so whoever goes on comes back to where it was.
+        let mut path = vec![0];
+        while let Some(next) = path.last().and_then(|&last| waits_for(&specs[last])) {
+            path.push(next);
+            if let Some(begin) = path[..path.len() - 1].iter().position(|&at| at == next) {
+                path.drain(..begin);
+                break;
+            }
+        }
+        let names: Vec<_> = path.iter().map(|&at| specs[at].name.as_str()).collect();
+        let text = format!("{}: none would ever start", names.join(" waits for "));
+        circles.push(Failure::new(text));
+        path.pop();
+        path.sort_unstable();
+        for at in path.into_iter().rev() {
+            specs.remove(at);
+        }
     }
-    ordered
+    (ordered, circles)
 }
 
 /// The same from the file's text; an error with its line.
@@ -230,8 +261,25 @@ mod tests {
             spec("c", &["b"]),
             spec("d", &["d"]),
         ];
-        let names: Vec<_> = in_order(all).into_iter().map(|spec| spec.name).collect();
-        assert_eq!(names, ["b", "c", "a", "d"]);
+        let (ordered, circles) = in_order(all);
+        let names: Vec<_> = ordered.into_iter().map(|spec| spec.name).collect();
+        assert_eq!(names, ["b", "c", "a"]);
+        let circles: Vec<_> = circles.iter().map(Failure::to_string).collect();
+        assert_eq!(circles, ["d waits for d: none would ever start"]);
+        let all = vec![
+            spec("z", &["x"]),
+            spec("x", &["w", "y"]),
+            spec("y", &["x"]),
+            spec("w", &[]),
+        ];
+        let (ordered, circles) = in_order(all);
+        let names: Vec<_> = ordered.into_iter().map(|spec| spec.name).collect();
+        assert_eq!(names, ["w", "z"]);
+        let circles: Vec<_> = circles.iter().map(Failure::to_string).collect();
+        assert_eq!(
+            circles,
+            ["x waits for y waits for x: none would ever start"]
+        );
     }
 
     #[test]

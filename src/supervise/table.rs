@@ -7,6 +7,8 @@ mod kept;
 
 use std::os::fd::OwnedFd;
 
+use nix::errno::Errno;
+
 use self::index::Index;
 use self::kept::Mark;
 pub(super) use self::kept::keep_good;
@@ -17,7 +19,8 @@ use super::machine::{Machine, Policy, Reason, State};
 use super::order;
 use super::protocol::ServiceInfo;
 use super::readiness::{Beat, Probe};
-use super::spec::{BOOT, ServiceSpec};
+use super::report::Lines;
+use super::spec::{BOOT, Program, Ready, ServiceSpec};
 use crate::failure::Failure;
 use crate::time::Instant;
 
@@ -59,6 +62,8 @@ pub struct Service {
     /// Descriptors that came with the request (`--keep-fds`), and the numbers that each of its
     /// processes gets them under.
     pub kept: Vec<(i32, OwnedFd)>,
+    /// What was said of it on the console of late.
+    pub lines: Lines,
     /// How much of it the journal has.
     pub mark: Mark,
 }
@@ -80,6 +85,7 @@ impl Service {
             stranger: None,
             watched: true,
             kept: Vec::new(),
+            lines: Lines::default(),
             mark: Mark::default(),
         }
     }
@@ -92,7 +98,19 @@ impl Service {
     /// Why it is in its state, in words, with what it said itself while it is there.
     pub fn reason(&self) -> String {
         let words = self.machine_reason();
+        let promise = self.spec.as_ref().map(|spec| &spec.ready);
         match (self.machine.state(), &self.said, self.stranger) {
+            (
+                State::Starting {
+                    executed: false, ..
+                },
+                ..,
+            ) if self.machine.pid().is_some() => "waits for its files or its program".to_owned(),
+            (State::Starting { .. }, ..)
+                if promise == Some(&Ready::Descriptor) && self.ready.is_none() =>
+            {
+                format!("{words}: it has closed its descriptor without a newline")
+            }
             (State::Starting { .. }, None, Some(pid)) => {
                 format!("{words}: READY=1 came from process {pid}, which is none of its own")
             }
@@ -111,6 +129,7 @@ impl Service {
                 let name = spec.needs.get(place).map_or("a service", String::as_str);
                 format!("it needs {name}, which {loss}")
             }
+            (Reason::CannotExecute(errno), Some(spec)) => cannot_execute(spec, errno),
             (Reason::CannotSetUp(step, errno), Some(spec)) => {
                 Failure::errno(step.words(spec), errno).to_string()
             }
@@ -350,6 +369,20 @@ fn taken(service: &Service) -> Failure {
         service.name(),
         state.name()
     ))
+}
+
+/// `cannot execute PATH: ENOENT (…)`, and what that means where it is not the path that is wrong.
+fn cannot_execute(spec: &ServiceSpec, errno: Errno) -> String {
+    let Program::Path(path) = &spec.program else {
+        return Reason::CannotExecute(errno).to_string();
+    };
+    let doing = format!("cannot execute {}", path.to_string_lossy());
+    let advice = match errno {
+        Errno::ENOENT => "; it, its loader or the program after '#!' is missing",
+        Errno::ENOEXEC => "; a script without '#!', or for another processor",
+        _ => "",
+    };
+    format!("{}{advice}", Failure::errno(doing, errno))
 }
 
 #[cfg(test)]

@@ -153,9 +153,17 @@ impl Waiting {
                 let text = format!("service '{name}' (pid {pid}) was killed and does not go");
                 Some(Reply::Refused(1, 0, text))
             }
-            Until::Stopped => state
-                .is_settled()
-                .then(|| Reply::Service(table.status(service))),
+            Until::Stopped if state.is_settled() => Some(Reply::Service(table.status(service))),
+            Until::Stopped
+                if machine.counts().1 != self.exits_before
+                    && !matches!(state, State::Stopping { .. }) =>
+            {
+                let name = service.name();
+                let text =
+                    format!("service '{name}' has stopped, and somebody has started it again");
+                Some(Reply::Refused(1, 0, text))
+            }
+            Until::Stopped => None,
             Until::Exit if machine.counts().1 != self.exits_before => ended(service),
             Until::Exit | Until::Settled if state.is_settled() => ended(service),
             Until::Exit | Until::Settled => None,
@@ -191,21 +199,13 @@ fn ended(service: &Service) -> Option<Reply> {
 /// A service whose program cannot be executed is its caller's error; one that ran and failed is not.
 fn failed(table: &Table, service: &Service) -> Reply {
     let name = service.name();
-    let (errno, words) = match service.machine.reason() {
-        Reason::CannotExecute(errno) => (errno, format!("cannot execute the program of '{name}'")),
-        Reason::CannotSetUp(step, errno) => {
-            let words = service.spec.as_ref().map(|spec| step.words(spec));
-            (
-                errno,
-                format!("service '{name}': {}", words.unwrap_or_default()),
-            )
+    let reason = service.reason();
+    match service.machine.reason() {
+        Reason::CannotExecute(errno) | Reason::CannotSetUp(_, errno) => {
+            let status = if errno == Errno::ENOENT { 127 } else { 126 };
+            Reply::Refused(status, 0, format!("service '{name}': {reason}"))
         }
-        Reason::Need(..) => {
-            let text = format!("service '{name}' has failed: {}", service.reason());
-            return Reply::Refused(1, 0, text);
-        }
-        _ => return Reply::Service(table.status(service)),
-    };
-    let status = if errno == Errno::ENOENT { 127 } else { 126 };
-    Reply::Refused(status, errno as i32, words)
+        Reason::Need(..) => Reply::Refused(1, 0, format!("service '{name}' has failed: {reason}")),
+        _ => Reply::Service(table.status(service)),
+    }
 }

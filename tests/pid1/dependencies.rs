@@ -125,7 +125,7 @@ fn stopping_one_stops_first_those_that_need_it() {
     std::thread::sleep(Duration::from_millis(300));
     let (status, said, error) = run(&init, &["stop", "db"]);
     assert_eq!((status, error.as_str()), (0, ""));
-    assert_eq!(said, "db is needed: stopping first web, app\n");
+    assert_eq!(said, "db is needed: stopping web, app first\n");
     assert_eq!(std::fs::read_to_string(order).unwrap(), "web\napp\ndb\n");
     let web = init.service("web");
     assert_eq!(says(&web), "Stopped: it needs app, which has stopped");

@@ -8,6 +8,7 @@
     clippy::print_stdout
 )] // In a test, a panic is how it fails.
 
+mod clumsy;
 mod contained;
 mod container;
 mod container_tty;

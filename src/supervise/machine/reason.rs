@@ -84,7 +84,8 @@ impl fmt::Display for Reason {
             Self::Stuck => f.write_str("killed, but its process does not go"),
             Self::TooOften(exit, times, within) => {
                 let seconds = seconds(within);
-                write!(f, "{exit}; restarted {times} times in {seconds} s")
+                let plural = if times == 1 { "" } else { "s" };
+                write!(f, "{exit}; restarted {times} time{plural} in {seconds} s")
             }
             Self::NoPidFile => f.write_str("no pid file after its first process had ended"),
             Self::Need(_, loss) => write!(f, "a service that it needs {loss}"),

@@ -5,6 +5,7 @@ use super::{BOOT_ID, Service, ServiceId, Table};
 use crate::sort;
 use crate::supervise::exits::{CAPACITY, Ended};
 use crate::supervise::journal::{Section, Sink, State};
+use crate::supervise::report::Lines;
 use crate::supervise::spec::ServiceSpec;
 use crate::supervise::wire::{Malformed, wire_struct};
 
@@ -44,6 +45,7 @@ wire_struct!(Service {
     beat = None,
     stranger = None,
     watched = false,
+    lines = Lines::default(),
     mark = Mark::default(),
 });
 

@@ -1,0 +1,170 @@
+//! What people do by mistake: PID 1 goes on, and what it says leads to the mistake.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Output;
+use std::time::Duration;
+
+use initsh::supervise::spec::Restart;
+use nix::sys::stat::Mode;
+
+use super::support::{Init, skipped};
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// `initsh SPAWN…`, with paths from PID 1's directory.
+fn run(init: &Init, words: &str) -> Output {
+    let words = words.replace("$DIR", &init.directory().to_string_lossy());
+    init.initsh(&words.split(' ').collect::<Vec<_>>())
+}
+
+#[test]
+fn a_storm_leaves_the_console_to_people() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let made = run(
+        &init,
+        "spawn --name storm --restart always --backoff 10ms..10ms -- /bin/false",
+    );
+    assert!(made.status.success(), "{}", errors(&made));
+    init.until("fifty starts", || {
+        (init.service("storm").starts > 50).then_some(())
+    });
+    let said = init.log().matches("storm ended: exit 1").count();
+    assert!((1..=10).contains(&said), "{said} lines\n{}", init.log());
+    init.until_within("how many were left out", Duration::from_secs(15), || {
+        init.log().contains("such lines left out)").then_some(())
+    });
+}
+
+#[test]
+fn whoever_stops_what_another_starts_is_told() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    init.spawn(
+        "slow",
+        Restart::Never,
+        "trap 'sleep 1; exit' TERM; while :; do sleep 0.1; done",
+    );
+    let stop = std::thread::scope(|scope| {
+        let stop = scope.spawn(|| run(&init, "stop slow"));
+        init.in_state("slow", "Stopping");
+        assert!(run(&init, "restart slow").status.success());
+        stop.join().unwrap()
+    });
+    assert_eq!(stop.status.code(), Some(1));
+    let expected = "stop: service 'slow' has stopped, and somebody has started it again\n";
+    assert_eq!(errors(&stop), expected);
+    assert_eq!(init.service("slow").state, "Running");
+}
+
+#[test]
+fn why_a_service_does_not_get_on() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let directory = init.directory();
+    nix::unistd::mkfifo(&directory.join("fifo"), Mode::S_IRWXU).unwrap();
+    let held = run(&init, "spawn --name held --stdout $DIR/fifo -- /bin/echo");
+    assert!(held.status.success());
+    let expected =
+        "spawn: held waits for its files or its program; going on without waiting for it\n";
+    assert_eq!(errors(&held), expected);
+    assert_eq!(
+        init.service("held").reason,
+        "waits for its files or its program"
+    );
+    assert!(run(&init, "stop held").status.success());
+
+    let closes = directory.join("closes");
+    fs::write(
+        &closes,
+        "#!/bin/sh\neval \"exec $INITSH_READY_FD>&-\"\nsleep 1000\n",
+    )
+    .unwrap();
+    fs::set_permissions(&closes, fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(
+        run(&init, "spawn --ready fd -- $DIR/closes")
+            .status
+            .success()
+    );
+    let reason = "not ready yet: it has closed its descriptor without a newline";
+    init.until("the reason", || {
+        (init.service("closes").reason == reason).then_some(())
+    });
+    let late = run(&init, "start --wait --timeout 100ms closes");
+    assert_eq!(late.status.code(), Some(124));
+    let expected = format!("start: service 'closes' is not ready: Starting ({reason})\n");
+    assert_eq!(errors(&late), expected);
+
+    for (name, text, says) in [
+        (
+            "bad",
+            "#!/no/such\n",
+            "ENOENT (No such file or directory); it, its loader or the program after '#!' is missing",
+        ),
+        (
+            "none",
+            "echo\n",
+            "ENOEXEC (Exec format error); a script without '#!', or for another processor",
+        ),
+    ] {
+        let path = directory.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let bad = run(&init, &format!("spawn $DIR/{name}"));
+        let path = path.display();
+        let expected = format!("spawn: service '{name}': cannot execute {path}: {says}\n");
+        assert_eq!(errors(&bad), expected);
+    }
+    let empty = init.initsh(&["upgrade", ""]);
+    assert_eq!(errors(&empty), "upgrade: an empty path\n");
+}
+
+#[test]
+fn a_fifo_is_no_service_file() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    let (one, two) = (init.directory().join("one"), init.directory().join("two"));
+    fs::write(&one, "-- sleep 1000\n").unwrap();
+    fs::write(&two, "-- sleep 1000\n").unwrap();
+    assert!(run(&init, "service $DIR/one $DIR/two").status.success());
+    fs::remove_file(&one).unwrap();
+    nix::unistd::mkfifo(&one, Mode::S_IRWXU).unwrap();
+    fs::write(&two, "--nice 5\n-- sleep 1000\n").unwrap();
+    let again = run(&init, "service --reload");
+    let expected = format!(
+        "service: one stays as it was: {}: not a file\n",
+        one.display()
+    );
+    assert_eq!(errors(&again), expected);
+    let said = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert_eq!(said, "two: nice changed, from its next start on\n");
+}
+
+#[test]
+fn files_that_wait_for_each_other() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    for (name, text) in [
+        ("x", "--needs y\n-- sleep 9\n"),
+        ("y", "--after x\n-- sleep 9\n"),
+    ] {
+        fs::write(init.directory().join(name), text).unwrap();
+    }
+    let refused = run(&init, "service $DIR/x $DIR/y");
+    assert_eq!(refused.status.code(), Some(1));
+    let expected = "service: x waits for y waits for x: none would ever start\n";
+    assert_eq!(errors(&refused), expected);
+}
