@@ -11,6 +11,7 @@ use super::supervisor::{Answer, EXECUTED, Supervisor, cut, refuse, signal_group}
 use super::table::{Service, ServiceId};
 use super::waits::unknown;
 use crate::failure::Failure;
+use crate::sys::fault;
 use crate::time::Instant;
 
 impl Supervisor {
@@ -180,4 +181,20 @@ impl Supervisor {
         let spec = self.table.get(id).and_then(|service| service.spec.as_ref());
         spec.map_or(Duration::ZERO, |spec| spec.stop_timeout)
     }
+}
+
+/// Fails as it is told to, in a debug build.
+pub(super) fn crash(how: &str) -> Reply {
+    match fault::answer(how) {
+        Some(Ok(())) => return Reply::Done,
+        Some(Err(text)) => return refuse(&Failure::new(text)),
+        None => {}
+    }
+    #[cfg(debug_assertions)]
+    crate::sys::crash_test::crash(how);
+    let text = match cfg!(debug_assertions) {
+        true => format!("'{how}' is no way to crash"),
+        false => "only a debug build crashes when it is told to".to_owned(),
+    };
+    refuse(&Failure::new(text))
 }

@@ -16,6 +16,7 @@ use super::groups::{self, Groups};
 use super::machine::{Action, Event};
 use super::order;
 use super::protocol::{HandOver, Power, Reply, Request, Target, Until, Urgency};
+use super::requests::crash;
 use super::spawn::{Boot, Executed, Launcher, read_executed, read_ready, release};
 use super::spec::{Ready, ServiceSpec};
 use super::table::{BOOT_ID, ServiceId, Table};
@@ -25,7 +26,7 @@ use super::watchdog::Watchdog;
 use crate::failure::Failure;
 use crate::sys::call::{kill_number, read_file};
 use crate::sys::child::{self, Exit};
-use crate::sys::{fault, notify, random};
+use crate::sys::{notify, random};
 use crate::time::Instant;
 
 /// How long the answer to `spawn` waits for the exec.
@@ -449,22 +450,6 @@ impl Supervisor {
             false => Ok(()),
         }
     }
-}
-
-/// Fails as it is told to, in a debug build.
-fn crash(how: &str) -> Reply {
-    match fault::answer(how) {
-        Some(Ok(())) => return Reply::Done,
-        Some(Err(text)) => return refuse(&Failure::new(text)),
-        None => {}
-    }
-    #[cfg(debug_assertions)]
-    crate::sys::crash_test::crash(how);
-    let text = match cfg!(debug_assertions) {
-        true => format!("'{how}' is no way to crash"),
-        false => "only a debug build crashes when it is told to".to_owned(),
-    };
-    refuse(&Failure::new(text))
 }
 
 /// A refusal for a failure; its advice, if any, follows in a line of its own.
