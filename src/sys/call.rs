@@ -66,7 +66,7 @@ pub fn quietly<T>(what: impl FnOnce() -> T) -> T {
 fn is_trouble(call: &str, errno: Errno) -> bool {
     use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
     match errno {
-        EAGAIN => matches!(call, "fork" | "pipe" | "setrlimit"),
+        EAGAIN => matches!(call, "fork" | "pipe" | "poll" | "setrlimit"),
         EMFILE | ENFILE | ENOMEM | ENOBUFS | ENOSPC | EIO | EINTR => true,
         _ => false,
     }

@@ -33,7 +33,8 @@ impl File {
         u64::try_from(length).map_err(|_| Errno::EINVAL)
     }
 
-    /// Writes all of `bytes` at `place`. Errors: ENOSPC, ENOMEM; a part may have been written.
+    /// Writes all of `bytes` at `place`. Errors: ENOSPC, ENOMEM, EINTR (never tried again at once: that
+    /// could spin); a part may have been written.
     pub fn write_at(&self, mut place: u64, mut bytes: &[u8]) -> Result<(), Errno> {
         while !bytes.is_empty() {
             match call::pwrite(&self.0, bytes, offset(place)?) {
@@ -42,7 +43,6 @@ impl File {
                     bytes = bytes.get(written..).unwrap_or_default();
                     place += written as u64;
                 }
-                Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno),
             }
         }
