@@ -177,8 +177,11 @@ fn with_g_the_whole_group_hears_it() {
     if skipped() {
         return;
     }
-    let text = "sh -c 'trap \"echo child; exit\" TERM; echo up; while :; do sleep 0.05; done' &
-        trap 'sleep 0.3; echo parent; exit 6' TERM; while :; do sleep 0.05; done";
+    // The child says that it is up only when its parent has set its own trap; the parent says its word
+    // when the child has ended, if it is told to at all.
+    let text = "trap 'sleep 0.3; echo parent; exit 6' TERM
+        sh -c 'trap \"echo child; exit\" TERM; echo up; while :; do sleep 0.05; done' &
+        while :; do sleep 0.05; done";
     for (option, expected) in [("--", "parent\n"), ("-g", "child\nparent\n")] {
         let front = [INITSH, "--container", option];
         let mut contained = Contained::start(Place::First, &front, &["sh", "-c", text]);
@@ -195,14 +198,15 @@ fn twenty_thousand_orphans_are_reaped() {
         return;
     }
     for place in PLACES {
-        let text = format!("{} orphans 20000; read -r _", load());
+        let text = format!("{} orphans 20000; exec sleep 1000", load());
         let front = &["env", "INITSH_RUN=", INITSH, "--container"];
         let mut contained = Contained::start(place, &front[..], &["sh", "-c", &text]);
         let line = contained.line();
         let front = contained.front();
-        until("all reaped", || (children(front).len() <= 1).then_some(()));
+        until("all reaped", || (children(front).len() == 1).then_some(()));
         println!("{place:?}: {line}");
-        contained.ended();
+        contained.signal(Signal::SIGTERM as i32);
+        assert_eq!(contained.ended().0, 143);
     }
 }
 
@@ -275,18 +279,20 @@ fn services_live_and_are_stopped_before_the_end() {
     }
     let directory = std::env::temp_dir().join(format!("initsh-inside-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
-    let note = directory.join("note");
+    let (note, up) = (directory.join("note"), directory.join("up"));
     let service = format!(
-        "trap 'sleep 0.4; echo saved >{}; exit' TERM; while :; do sleep 0.05; done",
-        note.display()
+        "trap 'sleep 0.4; echo saved >{}; exit' TERM; >{}; while :; do sleep 0.05; done",
+        note.display(),
+        up.display()
     );
     let text = format!(
         "until $INITSH spawn --name db --restart always -- sh -c \"$SERVICE\"; do sleep 0.1; done
-         $INITSH services; sleep 0.2; exit 9; # {}",
-        directory.display()
+         $INITSH services; until [ -e {} ]; do sleep 0.05; done; exit 9",
+        up.display()
     );
     for place in PLACES {
         let _ = std::fs::remove_file(&note);
+        let _ = std::fs::remove_file(&up);
         let prepare = format!(
             "INITSH_RUN={}/run; SERVICE=\"$1\"; shift; export INITSH_RUN SERVICE",
             directory.display()
@@ -375,11 +381,13 @@ fn idle_costs_nothing_and_the_end_comes_at_once() {
     if skipped() {
         return;
     }
-    let begun = Instant::now();
-    for _ in 0..20 {
+    let times = (0..20).map(|_| {
+        let begun = Instant::now();
         assert_eq!(run(Place::Here, OURS, &["true"]).0, 0);
-    }
-    let took = begun.elapsed() / 20;
+        begun.elapsed()
+    });
+    // The least, because the machine may have other work; a wait that need not be is in all of them.
+    let took = times.min().unwrap();
     println!("start to end of 'true': {took:?}");
     assert!(took < Duration::from_millis(200), "{took:?}");
 }

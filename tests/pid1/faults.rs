@@ -82,15 +82,18 @@ fn strike(init: &Init, orders: &Orders, call: &str, error: &str) {
     let row = format!("{call}={error}");
     let steady = init.in_state("steady", "Running").pid;
     let before = init.in_state("phoenix", "Running");
-    // Its child has ended by now.
-    std::thread::sleep(Duration::from_millis(30));
+    // Its child has ended.
+    let phoenix = init.outside(before.pid.unwrap()).expect("the phoenix");
+    init.until("its child's end", || {
+        let waits = zombie_children(phoenix) == 1;
+        waits.then_some(())
+    });
     init.client().exits().unwrap();
     let cpu = init.cpu();
     let begun = Instant::now();
     orders.send(&format!("faults:{row}~{}", WINDOW.as_millis()));
     std::thread::sleep(Duration::from_millis(10));
-    let inside = inside_pid(init, before.pid.unwrap());
-    kill(inside, Signal::SIGKILL).unwrap();
+    kill(phoenix, Signal::SIGKILL).unwrap();
     let name = format!("new-{call}-{error}");
     spawn_at_last(init, &name);
     std::thread::sleep(WINDOW.saturating_sub(begun.elapsed()));
@@ -129,18 +132,14 @@ fn strike(init: &Init, orders: &Orders, call: &str, error: &str) {
 
 /// What is no trouble is not told: that there is nothing to read. Nor is it told that nothing can be told.
 fn is_told(call: &str, error: &str) -> bool {
-    call != "write" && (error != "EAGAIN" || ["fork", "pipe"].contains(&call))
+    call != "write" && (error != "EAGAIN" || ["fork", "pipe", "poll"].contains(&call))
 }
 
-/// The pid that a process of the namespace has outside of it.
-fn inside_pid(init: &Init, pid: i32) -> Pid {
-    let found = init.processes().into_iter().find(|outside| {
-        let status = std::fs::read_to_string(format!("/proc/{outside}/status"));
-        let status = status.unwrap_or_default();
-        let line = status.lines().find(|line| line.starts_with("NSpid:"));
-        line.is_some_and(|line| line.ends_with(&format!("\t{pid}")))
-    });
-    found.expect("the process")
+/// How many children of a process have ended and are not reaped.
+fn zombie_children(pid: Pid) -> usize {
+    let all = super::contained::children(pid).into_iter();
+    let ended = |pid: &Pid| super::contained::status_field(*pid, "State").starts_with('Z');
+    all.filter(ended).count()
 }
 
 fn rows(call: &str, errors: &[&str]) {

@@ -10,7 +10,7 @@ use initsh::supervise::spec::{Restart, ServiceSpec};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::support::{INITSH, Init, shell, skipped, typical_answer};
+use super::support::{INITSH, Init, answers_within, shell, skipped};
 
 fn logged(name: &str, restart: Restart, text: &str) -> ServiceSpec {
     ServiceSpec {
@@ -117,10 +117,10 @@ fn a_follower_sees_a_service_through_its_restarts() {
     let mut follower = Follower::new(&init, &["again"]);
     assert_eq!(follower.lines(3), "run 1\nrun 2\nrun 3\n");
     // A second look costs PID 1 no time while nothing comes.
-    let before = cpu(&init);
+    let before = init.cpu();
     std::thread::sleep(Duration::from_millis(300));
     assert!(
-        cpu(&init) - before <= 1,
+        init.cpu() - before < Duration::from_millis(20),
         "a waiting client keeps PID 1 busy"
     );
     init.client().stop("again", Duration::from_secs(2)).unwrap();
@@ -128,17 +128,6 @@ fn a_follower_sees_a_service_through_its_restarts() {
         .spawn(&logged("again", Restart::Never, "echo new"))
         .unwrap();
     assert_eq!(follower.lines(1), "new\n");
-}
-
-/// PID 1's CPU time in ticks of 10 ms.
-fn cpu(init: &Init) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", init.pid)).unwrap();
-    let fields = stat.rsplit_once(") ").unwrap().1.split(' ');
-    fields
-        .skip(11)
-        .take(2)
-        .map(|ticks| ticks.parse::<u64>().unwrap())
-        .sum()
 }
 
 #[test]
@@ -204,9 +193,7 @@ fn a_flood_of_output_keeps_nobody_waiting() {
     // Never reads what it asks for.
     let stuck: Vec<_> = (0..20).map(|_| Follower::new(&init, &["yes0"])).collect();
     std::thread::sleep(Duration::from_millis(300));
-    let answer = typical_answer(&init);
-    println!("typical answer beside 4 'yes' and 20 followers: {answer:?}");
-    assert!(answer < Duration::from_millis(50), "{answer:?}");
+    answers_within(Duration::from_millis(50), &init);
     drop(stuck);
     let mut yes = Vec::new();
     for service in init.client().services().unwrap() {
@@ -235,7 +222,7 @@ fn neither_followers_nor_what_is_left_behind_stand_in_the_way() {
     // More of them than PID 1 has places: they make room, and come back.
     let begun = Instant::now();
     init.client().services().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(begun.elapsed() < Duration::from_secs(4));
     assert_eq!(followers[69].lines(1), "late\n");
     drop(followers);
     for pid in init.processes() {
@@ -331,8 +318,7 @@ fn a_disk_that_is_full_costs_lines_and_nothing_else() {
             .contains("web.log: ENOSPC (No space left on device)")
             .then_some(())
     });
-    let answer = typical_answer(&init);
-    assert!(answer < Duration::from_millis(50), "{answer:?}");
+    answers_within(Duration::from_millis(50), &init);
     init.until("its last line", || {
         let (_, text, _) = logs(&init, &["-n", "1", "web"]);
         (text == b"last\n").then_some(())
@@ -383,7 +369,9 @@ fn what_is_no_regular_file_is_not_written() {
         init.client().spawn(&spec).unwrap();
         let expected = format!("{}: {why}", at(name).display());
         init.until(&expected, || init.log().contains(&expected).then_some(()));
-        assert_eq!(logs(&init, &[&service]).1, b"text\n");
+        init.until("its text", || {
+            (logs(&init, &[&service]).1 == b"text\n").then_some(())
+        });
     }
     assert_eq!(std::fs::read(at("secret")).unwrap(), b"");
 }
@@ -406,7 +394,7 @@ fn the_last_words_of_a_service_are_filed_before_the_end() {
     init.signal(Signal::SIGTERM);
     assert_eq!(init.ended(), 0);
     assert!(
-        begun.elapsed() < Duration::from_secs(3),
+        begun.elapsed() < Duration::from_secs(5),
         "{:?}",
         begun.elapsed()
     );

@@ -1,6 +1,8 @@
 //! When a service counts as ready: every way of saying it, kept, broken and abused.
 
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use initsh::supervise::client::ServiceInfo;
@@ -8,7 +10,7 @@ use initsh::supervise::spec::{Ready, Restart, ServiceSpec};
 use initsh::sys::child::Exit;
 use initsh::sys::notify;
 
-use super::support::{Init, shell, skipped, typical_answer};
+use super::support::{Init, answers_within, shell, skipped};
 
 fn promising(name: &str, ready: Ready, text: &str) -> ServiceSpec {
     ServiceSpec {
@@ -142,16 +144,17 @@ fn nobody_else_is_believed() {
     );
     assert!(!web.reason.contains("forged"), "{}", web.reason);
     // A flood of it costs others nothing.
+    let over = Arc::new(AtomicBool::new(false));
+    let seen = over.clone();
     let flood = std::thread::spawn(move || {
         let begun = Instant::now();
-        while begun.elapsed() < Duration::from_millis(500) {
+        while begun.elapsed() < Duration::from_secs(30) && !seen.load(Ordering::Relaxed) {
             let _ = notify::send(address.as_ref(), b"READY=1");
         }
     });
-    let answer = typical_answer(&init);
+    answers_within(Duration::from_millis(50), &init);
+    over.store(true, Ordering::Relaxed);
     flood.join().unwrap();
-    println!("typical answer beside a flood of datagrams: {answer:?}");
-    assert!(answer < Duration::from_millis(50), "{answer:?}");
     assert_eq!(init.service("web").state, "Starting");
 }
 
@@ -163,21 +166,18 @@ fn one_that_owes_a_sign_of_life_is_ended_without_it() {
     let init = Init::new();
     let text = "notify READY=1; for n in 1 2 3; do notify WATCHDOG=1; done; exec sleep 1000";
     let mut spec = notifying("web", text);
-    spec.env.push(("WATCHDOG_USEC".into(), "700000".into()));
+    spec.env.push(("WATCHDOG_USEC".into(), "2000000".into()));
     let begun = Instant::now();
     assert_eq!(start(&init, &spec, 5000).state, "Running");
     let dead = init.in_state("web", "Failed");
     assert_eq!(dead.exit, Some(Exit::Signal(6)));
     // Three signs of life put it off.
     assert!(
-        begun.elapsed() > Duration::from_millis(1200),
+        begun.elapsed() > Duration::from_millis(2500),
         "{:?}",
         begun.elapsed()
     );
-    assert!(
-        init.log()
-            .contains("web: no WATCHDOG=1 within 700ms: SIGABRT")
-    );
+    assert!(init.log().contains("web: no WATCHDOG=1 within 2s: SIGABRT"));
     // One that does not end by that is killed.
     let mut deaf = notifying(
         "deaf",
@@ -268,10 +268,8 @@ fn a_daemon_is_found_by_its_pid_file() {
     }
     std::fs::remove_file(&file).unwrap();
     nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let begun = Instant::now();
     let never = start(&init, &daemon("fifo", "exec sleep 1000"), 400);
     assert_eq!(never.state, "Starting");
-    assert!(begun.elapsed() < Duration::from_secs(2));
     init.client().stop("fifo", Duration::from_secs(2)).unwrap();
     // One that does not fork may have a pid file, too.
     std::fs::remove_file(&file).unwrap();

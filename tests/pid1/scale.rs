@@ -47,38 +47,42 @@ fn a_thousand_services_start_are_listed_and_stop() {
         return;
     }
     let init = Init::new();
-    let begun = Instant::now();
+    // The CPU time of PID 1: how long everybody else takes says nothing about it.
+    let mut before = Duration::ZERO;
+    let mut lap = || {
+        let now = init.cpu();
+        now - std::mem::replace(&mut before, now)
+    };
     let mut client = many(&init);
-    let started = begun.elapsed();
-    let begun = Instant::now();
+    let started = lap();
     let all = client.services().unwrap();
-    let listed = begun.elapsed();
+    let listed = lap();
     assert_eq!(all.len(), MANY);
     assert!(all.iter().all(|service| service.state == "Running"));
     // A thousand clients' worth of waits, each of which looks for its service.
-    let begun = Instant::now();
     for number in 0..MANY {
         let ready = client.wait_ready(&format!("s{number}"), Duration::from_secs(9));
         assert_eq!(ready.unwrap().state, "Running");
     }
-    let waited = begun.elapsed();
-    let begun = Instant::now();
+    let waited = lap();
     for number in 0..MANY {
         client
             .stop(&format!("s{number}"), Duration::from_secs(20))
             .unwrap();
     }
-    let stopped = begun.elapsed();
+    let stopped = lap();
     println!(
         "{MANY} services: started in {started:?}, listed in {listed:?}, \
-         waited for in {waited:?}, stopped in {stopped:?}; PID 1 {} kB",
+         waited for in {waited:?}, stopped in {stopped:?} of CPU; PID 1 {} kB",
         init.anonymous()
     );
     assert!(started < Duration::from_secs(20), "{started:?}");
     assert!(listed < Duration::from_secs(2), "{listed:?}");
     assert!(waited < Duration::from_secs(5), "{waited:?}");
     assert!(stopped < Duration::from_secs(20), "{stopped:?}");
-    assert_eq!(init.processes().len(), 2);
+    init.until("nobody left", || {
+        (init.processes().len() == 2).then_some(())
+    });
 }
 
 /// Twenty thousand orphans: each is left behind by a parent that ends at once.

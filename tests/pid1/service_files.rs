@@ -103,7 +103,7 @@ fn changed_files_count_from_the_next_start() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("web: as it was\n"));
     assert_eq!(init.service("web").pid, before);
     let said = || fs::read_to_string(&out).unwrap_or_default();
-    assert_eq!(said(), "one\n");
+    init.until("the old command", || (said() == "one\n").then_some(()));
     init.client().restart("web").unwrap();
     init.until("the new command", || (said() == "one\ntwo\n").then_some(()));
     // SIGHUP does the same, and says so where PID 1 speaks.

@@ -31,9 +31,7 @@ fn a_service_runs_is_listed_and_stopped() {
         web.pid.unwrap()
     );
     assert_eq!(error.to_string(), expected);
-    let begun = Instant::now();
     init.client().stop("web", Duration::from_secs(5)).unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(2));
     let stopped = init.service("web");
     assert_eq!((stopped.state.as_str(), stopped.pid), ("Stopped", None));
     assert_eq!(stopped.exit, Some(Exit::Signal(15)));
@@ -52,7 +50,7 @@ fn one_that_ignores_sigterm_is_killed() {
         Restart::Always,
         "trap '' TERM; while :; do sleep 1; done",
     );
-    std::thread::sleep(Duration::from_millis(200));
+    init.hears("deaf", Signal::SIGTERM);
     init.client().stop("deaf", Duration::from_secs(2)).unwrap();
     assert_eq!(init.service("deaf").exit, Some(Exit::Signal(9)));
 }
@@ -108,16 +106,18 @@ fn readiness_is_a_newline_on_the_descriptor() {
         return;
     }
     let init = Init::new();
-    let mut late = shell(
-        "late",
-        Restart::Never,
-        "sleep 0.5; echo >&$INITSH_READY_FD; exec sleep 1000",
+    let go = init.directory().join("go");
+    let text = format!(
+        "until [ -e {} ]; do sleep 0.05; done; echo >&$INITSH_READY_FD; exec sleep 1000",
+        go.display()
     );
+    let mut late = shell("late", Restart::Never, &text);
     late.ready = Ready::Descriptor;
     assert_eq!(init.client().spawn(&late).unwrap().state, "Starting");
     let soon = Duration::from_millis(50);
     let early = init.client().wait_ready("late", soon).unwrap();
     assert_eq!(early.state, "Starting");
+    std::fs::write(go, "").unwrap();
     let ready = init
         .client()
         .wait_ready("late", Duration::from_secs(9))
@@ -165,7 +165,7 @@ fn waiting_takes_over_the_status() {
         return;
     }
     let init = Init::new();
-    init.spawn("job", Restart::Never, "sleep 0.3; exit 7");
+    init.spawn("job", Restart::Never, "sleep 1; exit 7");
     let wait = |name: &str, limit| {
         let target = Target::Name(name.into());
         let limit = Some(Duration::from_millis(limit));
@@ -177,7 +177,7 @@ fn waiting_takes_over_the_status() {
     assert_eq!(wait("job", 0), Ok(Some(Exit::Code(7))));
     let error = wait("nobody", 0).unwrap_err().to_string();
     assert_eq!(error, "there is no service 'nobody'");
-    let killed = init.spawn("killed", Restart::Never, "sleep 0.2; kill -9 $$");
+    let killed = init.spawn("killed", Restart::Never, "sleep 1; kill -9 $$");
     let target = Target::Pid(killed.pid.unwrap_or(0));
     let exit = init.client().wait_end(target, Until::Exit, None);
     assert_eq!(exit, Ok(Some(Exit::Signal(9))));
