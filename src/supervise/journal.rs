@@ -33,7 +33,7 @@ const MAGIC: [u8; 4] = *b"ini1";
 const SHORT: u64 = 64 * 1024;
 
 /// How long one record of a snapshot grows, in bytes.
-const PIECE: usize = 4 * 1024;
+const PIECE: usize = 2 * 1024;
 
 /// The longest journal that is read back, in bytes: more than 4096 services with two descriptions each,
 /// all of them at their longest, take twice.

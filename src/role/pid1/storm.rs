@@ -13,7 +13,7 @@ const NAMES_PER: Duration = Duration::from_millis(100);
 
 /// Turns for orphans alone that come faster than this rest in between: waking up costs more than what is
 /// done then, and several orphans are reaped for one waking.
-const FAST: Duration = Duration::from_millis(1);
+const FAST: Duration = Duration::from_millis(5);
 
 /// How long they rest.
 const REST: Duration = Duration::from_millis(2);
@@ -92,13 +92,13 @@ mod tests {
             storm.rests(at(micros))
         };
         assert!(!turn(0, 1, 0));
-        assert!(!turn(5_000, 1, 0));
-        assert!(turn(5_500, 1, 0));
+        assert!(!turn(8_000, 1, 0));
+        assert!(turn(9_000, 1, 0));
         // While it lasts, with its own rests in it.
-        assert!(turn(7_900, 3, 0));
+        assert!(turn(15_900, 3, 0));
         // The end of a service, or a turn for something else, is not delayed.
-        assert!(!turn(8_000, 3, 1));
-        assert!(!turn(8_100, 0, 0));
+        assert!(!turn(16_000, 3, 1));
+        assert!(!turn(16_100, 0, 0));
     }
 
     #[test]
