@@ -30,7 +30,8 @@ pub fn sort_by<T>(list: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
 /// The positions 0 to `count` - 1 in the order of what stands there.
 fn positions(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
     let mut positions: Vec<usize> = (0..count).collect();
-    positions.sort_by(|&a, &b| compare(a, b));
+    // No two are equal, which makes std's smaller sort a stable one.
+    positions.sort_unstable_by(|&a, &b| compare(a, b).then(a.cmp(&b)));
     positions
 }
 

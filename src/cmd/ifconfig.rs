@@ -41,12 +41,12 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let mut words = Words::new(std::mem::take(&mut call.args));
     let Some(name) = words.take()? else {
         let all = call.given.flag("a");
-        show(call, |link| all || link.up)?;
+        show(call, &|link| all || link.up)?;
         return Ok(Flow::OK);
     };
     let settings = read(&mut words)?;
     if settings == Settings::default() {
-        if !show(call, |link| link.name == name)? {
+        if !show(call, &|link| link.name == name)? {
             // Says ENODEV in the kernel's words.
             link::by_name(&mut Socket::open()?, &name)?;
         }
@@ -102,7 +102,7 @@ fn take_address(settings: &mut Settings, text: &str) -> Result<(), Failure> {
 }
 
 /// Prints the links that are `wanted`; whether there was any.
-fn show(call: &mut Call<'_>, wanted: impl Fn(&Link) -> bool) -> Result<bool, Failure> {
+fn show(call: &mut Call<'_>, wanted: &dyn Fn(&Link) -> bool) -> Result<bool, Failure> {
     let mut socket = Socket::open()?;
     let mut links = link::list_with_counters(&mut socket)?;
     links.retain(wanted);

@@ -15,7 +15,10 @@ pub struct Record(Vec<(String, String)>);
 impl Record {
     /// Sets a key's value.
     pub fn set(&mut self, key: &str, value: impl Display) {
-        let value = value.to_string();
+        self.put(key, value.to_string());
+    }
+
+    fn put(&mut self, key: &str, value: String) {
         match self.0.iter_mut().find(|(known, _)| known == key) {
             Some((_, old)) => *old = value,
             None => self.0.push((key.to_owned(), value)),
@@ -33,7 +36,7 @@ impl Record {
     pub fn set_list(&mut self, key: &str, values: &[impl Display]) {
         let words: Vec<_> = values.iter().map(ToString::to_string).collect();
         if !words.is_empty() {
-            self.set(key, words.join(" "));
+            self.put(key, words.join(" "));
         }
     }
 
@@ -73,7 +76,7 @@ impl Record {
     pub fn parse(text: &str) -> Self {
         let mut record = Self::default();
         for (key, value) in text.lines().filter_map(|line| line.split_once('=')) {
-            record.set(key, unescape(value));
+            record.put(key, unescape(value));
         }
         record
     }

@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use super::ast::{Arm, Command, Connector, Item, Kind, List, Pipeline, Span, Word};
 use super::expand::{self, Error};
+use super::functions::Function;
 use super::options::Flag;
 use super::redirect::{self, Saved};
-use super::shell::{Function, Shell};
+use super::shell::Shell;
 use super::stack::too_deep;
 use crate::cmd::Flow;
 
@@ -147,7 +148,7 @@ impl Shell {
                     body: Rc::clone(body),
                     source: self.source.clone(),
                 };
-                self.functions.insert(name.clone(), function);
+                self.functions.define(name, function);
                 Flow::OK
             }
         }

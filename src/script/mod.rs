@@ -9,6 +9,7 @@ pub mod error;
 pub mod expand;
 pub mod fields;
 pub mod format;
+mod functions;
 mod glob;
 mod grammar;
 mod heredoc;

@@ -107,7 +107,7 @@ impl Shell {
         if is_special(name.as_bytes()) {
             return Some(Meaning::Special);
         }
-        if self.functions.contains_key(text) {
+        if self.functions.get(text).is_some() {
             return Some(Meaning::Function);
         }
         if cmd::find(name).is_some() {

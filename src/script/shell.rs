@@ -1,7 +1,6 @@
 //! `Shell`: the state that all parts of the interpreter share, and the public way in. Invariant: one
 //! thread, so that it may fork at any time.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -10,8 +9,9 @@ use std::rc::Rc;
 use nix::sys::signal::Signal;
 use nix::unistd::{getpid, getppid};
 
-use super::ast::{Command, List, Span};
+use super::ast::{List, Span};
 use super::error::{self, SyntaxError};
+use super::functions::Functions;
 use super::jobs::{self, Jobs};
 use super::options::{Flag, Options};
 use super::parser;
@@ -33,13 +33,6 @@ pub struct Counts {
     pub failed: u64,
 }
 
-/// A function, with the text that its errors point into.
-#[derive(Debug, Clone)]
-pub(crate) struct Function {
-    pub body: Rc<Command>,
-    pub source: Option<Rc<Source>>,
-}
-
 /// A script that has been read and is ready to run.
 #[derive(Debug)]
 pub struct Script {
@@ -53,7 +46,7 @@ pub struct Shell {
     pub(crate) options: Options,
     pub(crate) jobs: Jobs,
     pub(crate) traps: Traps,
-    pub(crate) functions: BTreeMap<String, Function>,
+    pub(crate) functions: Functions,
     /// How many loops surround what runs, for `break`.
     pub(crate) loops: u32,
     /// `exec` without a command: the redirections of the running command stay.
@@ -98,7 +91,7 @@ impl Shell {
             options: Options::default(),
             jobs: Jobs::default(),
             traps: Traps::default(),
-            functions: BTreeMap::new(),
+            functions: Functions::default(),
             loops: 0,
             keep_redirects: false,
             pid: getpid().as_raw(),
@@ -376,7 +369,7 @@ impl Shell {
 
     /// The names of all functions, sorted.
     pub fn function_names(&self) -> impl Iterator<Item = &str> {
-        self.functions.keys().map(String::as_str)
+        self.functions.names()
     }
 
     /// Ends the script with this status without anybody having called `exit`; a prompt goes on.

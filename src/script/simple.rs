@@ -6,13 +6,14 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::ast::{Assignment, Command, Part, Span, Word};
 use super::expand::{self, Error};
+use super::functions::Function;
 use super::grammar::is_declaring;
 use super::jobs::Job;
 use super::options::Flag;
 use super::pipeline::Place;
 use super::program::DEFAULT_PATH;
 use super::redirect::{self, Saved};
-use super::shell::{Function, Shell};
+use super::shell::Shell;
 use super::vars::{ScopeKind, is_name};
 use crate::cmd::{self, Flow};
 use crate::failure::Failure;

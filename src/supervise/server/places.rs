@@ -1,6 +1,7 @@
 //! Who has to go when there is no place for another client. Pure. Invariant: whoever makes many
 //! connections loses its own, not other people's.
 
+use crate::sort;
 use crate::time::Instant;
 
 /// So many places one process keeps in any case, even if it waits in all of them.
@@ -50,7 +51,7 @@ fn idle_of_others(places: &[Place]) -> Option<(usize, &Place)> {
 fn largest_crowd(places: &[Place]) -> (usize, i32) {
     let known = places.iter().map(|place| place.pid).filter(|&pid| pid > 0);
     let mut pids: Vec<_> = known.collect();
-    pids.sort_unstable();
+    sort::sort(&mut pids);
     let crowds = pids.chunk_by(|a, b| a == b);
     let largest = crowds.map(|crowd| (crowd.len(), crowd[0])).max();
     largest.unwrap_or((1, 0))

@@ -2,7 +2,6 @@
 //! Devices appear while drivers are loaded (virtio_pci brings the virtio devices), so it goes round again
 //! until nothing is new. Invariant: at most [`ROUNDS`] rounds; no module is tried twice.
 
-use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -42,12 +41,11 @@ pub enum Event<'a> {
 pub fn run(index: &Index<'_>, sys: &Path, dry: bool, tell: &mut dyn FnMut(Event<'_>)) {
     let mut planner = Planner::new(index);
     let mut devices = Devices::default();
-    let mut asked = BTreeSet::new();
+    let mut asked = Seen::default();
     for _ in 0..ROUNDS {
         let mut fresh = devices.fresh(sys);
-        fresh.retain(|modalias| !asked.contains(modalias));
+        fresh.retain(|modalias| asked.add(modalias));
         let loaded = round(index, &fresh, &mut planner, dry, tell);
-        asked.extend(fresh);
         if !loaded || dry {
             break;
         }
@@ -100,10 +98,25 @@ fn round(
     any
 }
 
+/// What was there before, sorted.
+#[derive(Default)]
+struct Seen(Vec<Vec<u8>>);
+
+impl Seen {
+    /// Adds it; whether it is new.
+    fn add(&mut self, name: &[u8]) -> bool {
+        let place = self.0.binary_search_by(|known| known.as_slice().cmp(name));
+        if let Err(place) = place {
+            self.0.insert(place, name.to_vec());
+        }
+        place.is_err()
+    }
+}
+
 /// The devices that were looked at, so that each file is read once.
 #[derive(Default)]
 pub struct Devices {
-    seen: BTreeSet<Vec<u8>>,
+    seen: Seen,
 }
 
 impl Devices {
@@ -139,7 +152,7 @@ impl Devices {
         };
         for device in names_in(&mut directory) {
             let path = [group, b"/", device.to_bytes()].concat();
-            if self.seen.insert(path) {
+            if self.seen.add(&path) {
                 let file = [device.to_bytes(), b"/modalias"].concat();
                 found.extend(line_of(&directory, &file));
             }
