@@ -24,10 +24,10 @@ const ERRORS: &[&str] = &[
 /// Dies of SIGKILL in every row, and leaves a zombie behind that becomes PID 1's.
 const PHOENIX: &str = "sleep 0.01 & exec sleep 1000";
 
-fn phoenix() -> ServiceSpec {
+fn phoenix(name: &str) -> ServiceSpec {
     ServiceSpec {
         backoff: (Duration::from_millis(10), Duration::from_millis(10)),
-        ..shell("phoenix", Restart::Always, PHOENIX)
+        ..shell(name, Restart::Always, PHOENIX)
     }
 }
 
@@ -81,7 +81,10 @@ fn spawn_at_last(init: &Init, name: &str) {
 fn strike(init: &Init, orders: &Orders, call: &str, error: &str) {
     let row = format!("{call}={error}");
     let steady = init.in_state("steady", "Running").pid;
-    let before = init.in_state("phoenix", "Running");
+    // A new one for each row: what one and the same service does all the time is not told.
+    let bird = format!("phoenix-{call}-{error}");
+    init.client().spawn(&phoenix(&bird)).unwrap();
+    let before = init.in_state(&bird, "Running");
     // Its child has ended.
     let phoenix = init.outside(before.pid.unwrap()).expect("the phoenix");
     init.until("its child's end", || {
@@ -108,7 +111,7 @@ fn strike(init: &Init, orders: &Orders, call: &str, error: &str) {
         begun.elapsed()
     );
     let after = init.until(&format!("{row}: the phoenix"), || {
-        let phoenix = init.service("phoenix");
+        let phoenix = init.service(&bird);
         (phoenix.state == "Running" && phoenix.pid != before.pid).then_some(phoenix)
     });
     assert_eq!(after.starts, before.starts + 1, "{row}");
@@ -117,9 +120,12 @@ fn strike(init: &Init, orders: &Orders, call: &str, error: &str) {
         (init.zombies() == 0).then_some(())
     });
     let (exits, lost) = init.client().exits().unwrap();
-    let deaths = exits.iter().filter(|ended| ended.name == "phoenix").count();
+    let deaths = exits.iter().filter(|ended| ended.name == bird).count();
     assert_eq!((deaths, lost), (1, 0), "{row}: {exits:?}");
-    init.client().stop(&name, Duration::from_secs(9)).unwrap();
+    for name in [&name, &bird] {
+        init.client().stop(name, Duration::from_secs(9)).unwrap();
+    }
+    init.client().exits().unwrap();
     let told = init
         .log()
         .matches(&format!("initsh: {call}: {error} "))
@@ -148,7 +154,6 @@ fn rows(call: &str, errors: &[&str]) {
     }
     let mut init = Init::new();
     init.spawn("steady", Restart::Never, "exec sleep 1000");
-    init.client().spawn(&phoenix()).unwrap();
     let orders = Orders::new(&init);
     for error in errors {
         strike(&init, &orders, call, error);
