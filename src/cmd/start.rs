@@ -17,8 +17,8 @@ again. What they need is started, too. One that is at work is no error. The call
 program is executed; where a service has to wait for another one, it says for which and ends at
 once.
 
-With --wait it ends when every service is ready, and fails when one will not be, with status 124 when
-the time is over.",
+With --wait it ends when every service is ready, and fails when one will not be, with status 124
+when the time is over.",
     options: &[
         Opt::flag("wait", "wait until they are ready").short('w'),
         Opt::value("timeout", "TIME", "wait no longer than this").short('t'),
