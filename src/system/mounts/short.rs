@@ -68,7 +68,9 @@ pub const SHORT: &[Short] = &[
         )
     },
     form("shm", "tmpfs", "/dev/shm", "nosuid,nodev,mode=1777"),
-    form("run", "tmpfs", "/run", "nosuid,nodev,mode=0755"),
+    // Memory that files hold cannot be had back by killing anybody: where a runaway pid or log file could
+    // fill half of it, as tmpfs allows, a small machine panics ("deadlocked on memory").
+    form("run", "tmpfs", "/run", "nosuid,nodev,size=20%,mode=0755"),
     form("tmp", "tmpfs", "/tmp", "nosuid,nodev,mode=1777"),
     Short {
         alias: "cgroup",
