@@ -7,7 +7,6 @@ pub mod apply;
 pub mod driver;
 pub mod event;
 pub mod frame;
-mod labels;
 pub mod lease;
 pub mod machine;
 pub mod options;
