@@ -158,13 +158,13 @@ impl Machine {
         };
         match &self.state {
             State::Idle => "no carrier".to_owned(),
+            _ if self.refusals > 0 => format!("the server refuses (NAK), {} so far", self.refusals),
             State::Requesting { attempt, offer } => format!(
                 "{} offered {} but did not confirm it after {}",
                 offer.server,
                 offer.address,
                 tries(attempt.count)
             ),
-            _ if self.refusals > 0 => format!("the server refuses (NAK), {} so far", self.refusals),
             _ => format!("no answer after {}", tries(self.discovers)),
         }
     }

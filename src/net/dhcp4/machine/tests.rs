@@ -463,6 +463,18 @@ fn says_why_there_is_no_lease() {
     );
 }
 
+#[test]
+fn a_refusal_is_told_although_another_try_is_under_way() {
+    let mut bench = Bench::at(Phase::Requesting);
+    bench.get(MessageType::Nak);
+    bench.get(MessageType::Offer);
+    assert_eq!(bench.machine.phase(), Phase::Requesting);
+    assert_eq!(
+        bench.machine.explain(),
+        "the server refuses (NAK), 1 so far"
+    );
+}
+
 /// A server on a bad line, on the machine's own clock.
 struct Line {
     random: Random,
