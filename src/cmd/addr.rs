@@ -179,6 +179,7 @@ fn change(
         broadcast: None,
         valid: None,
         preferred: None,
+        flags: 0,
     };
     let mut name = None;
     while let Some(word) = words.take()? {

@@ -6,13 +6,14 @@ use std::time::Duration;
 use super::call::write_all;
 use super::{Call, Command, Flow, Group, Operand, Opt};
 use crate::failure::Failure;
+use crate::net::client::{Client, Note};
 use crate::net::dhcp4::apply::Policy;
-use crate::net::dhcp4::driver::{Note, Options};
-use crate::net::dhcp4::run::{self, Outcome};
-use crate::net::dhcp4::service::{self, Request};
+use crate::net::dhcp4::driver::{Client as Dhcp4, Options, PROTOCOL};
 use crate::net::dhcp4::timing::Timing;
+use crate::net::run::{self, Outcome};
+use crate::net::service::{self, Request};
 use crate::net::resolv::domain_name;
-use crate::supervise::client::Client;
+use crate::supervise::client::Client as Pid1;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -65,10 +66,11 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     if call.given.flag("foreground") {
         return keep(call, &names, &options);
     }
-    let mut pid1 = Client::connect()?;
+    let mut pid1 = Pid1::connect()?;
     let outcomes = match pid1.as_mut().filter(|_| !call.given.flag("once")) {
         Some(pid1) => {
             let request = Request {
+                protocol: PROTOCOL,
                 names: &names,
                 options: &passed_on(call),
                 env: call.shell.environment(),
@@ -78,7 +80,7 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
         }
         None => {
             options.policy.dns |= pid1.is_some() && !call.given.flag("no-dns");
-            run::acquire(&names, &options, timeout)?
+            run::acquire(&PROTOCOL, &names, &mut |name| start(name, &options), timeout)?
         }
     };
     let bound = report(call, &outcomes)?;
@@ -94,7 +96,7 @@ fn report(call: &mut Call<'_>, outcomes: &[Outcome]) -> Result<bool, Failure> {
     for outcome in outcomes {
         let Ok(lease) = &outcome.lease else { continue };
         bound = true;
-        call.print(format_args!("{}\n", outcome.line()));
+        call.print(format_args!("{}\n", outcome.line(&PROTOCOL)));
         if call.given.flag("verbose") {
             for (key, value) in lease.iter() {
                 call.print(format_args!("  net.{}.{key}={value}\n", outcome.name));
@@ -106,17 +108,21 @@ fn report(call: &mut Call<'_>, outcomes: &[Outcome]) -> Result<bool, Failure> {
 
 fn failed(outcomes: &[Outcome]) -> Result<Flow, Failure> {
     let failed = outcomes.iter().filter(|outcome| outcome.lease.is_err());
-    let lines: Vec<_> = failed.map(Outcome::line).collect();
+    let lines: Vec<_> = failed.map(|outcome| outcome.line(&PROTOCOL)).collect();
     match lines.is_empty() {
         true => Ok(Flow::OK),
         false => Err(Failure::new(lines.join("\n  "))),
     }
 }
 
+fn start(name: &str, options: &Options) -> Result<Box<dyn Client>, Failure> {
+    Ok(Box::new(Dhcp4::start(name, options.clone())?))
+}
+
 fn keep(call: &mut Call<'_>, names: &[String], options: &Options) -> Result<Flow, Failure> {
     let verbose = call.given.flag("verbose");
     call.flush()?;
-    run::keep(names, options, &mut |name, note| {
+    run::keep(names, &mut |name| start(name, options), &mut |name, note| {
         let text = match note {
             Note::Bound(_) if !verbose => return,
             Note::Bound(text) | Note::Problem(text) => text,

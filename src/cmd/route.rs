@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::json::Json;
 use crate::net::address::{longest_prefix, parse_ip, parse_prefixed};
 use crate::net::netlink::link::{self, Link};
-use crate::net::netlink::route::{self, Route, show_destination};
+use crate::net::netlink::route::{self, Kind, Route, show_destination};
 use crate::net::netlink::socket::Socket;
 
 pub(super) const COMMAND: Command = Command {
@@ -80,6 +80,9 @@ fn list(call: &mut Call<'_>) -> Result<(), Failure> {
         if route.onlink {
             from.push_str(", onlink");
         }
+        if route.kind == Kind::Unreachable {
+            from.push_str(", unreachable");
+        }
         table.row(vec![
             show_destination(route),
             shown(route.gateway),
@@ -132,6 +135,7 @@ fn json(routes: &[Route], links: &[Link]) -> Json {
         };
         json.key("metric").number(route.metric.unwrap_or(0));
         json.key("onlink").boolean(route.onlink);
+        json.key("unreachable").boolean(route.kind == Kind::Unreachable);
         json.key("protocol").text(&protocol(route.protocol));
         json.end_object();
     }
@@ -148,16 +152,7 @@ fn change(
 ) -> Result<(), Failure> {
     let destination = words.need("the destination: a network, an address or 'default'")?;
     let mut socket = Socket::open()?;
-    let mut route = Route {
-        destination: IpAddr::from([0; 4]),
-        prefix: 0,
-        gateway: None,
-        index: None,
-        metric: None,
-        source: None,
-        onlink: false,
-        protocol,
-    };
+    let mut route = Route::to(IpAddr::from([0; 4]), 0, protocol);
     while let Some(word) = words.take()? {
         match word.as_str() {
             "via" | "gw" => route.gateway = Some(words.read("via", "GATEWAY", parse_ip)?),

@@ -21,6 +21,20 @@ pub trait Session {
     fn wake(&mut self, now: Instant);
 }
 
+impl<S: Session + ?Sized> Session for Box<S> {
+    fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
+        (**self).watch(fds);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (**self).deadline()
+    }
+
+    fn wake(&mut self, now: Instant) {
+        (**self).wake(now);
+    }
+}
+
 /// Why [`turn`] came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {

@@ -108,5 +108,6 @@ fn plain(index: u32, ip: IpAddr, prefix: u8) -> Address {
         },
         valid: None,
         preferred: None,
+        flags: 0,
     }
 }

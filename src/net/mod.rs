@@ -1,12 +1,21 @@
-//! Network: kernel configuration over netlink ([`netlink`]), DHCPv4 ([`dhcp4`]), leases and DNS.
+//! Network: kernel configuration over netlink ([`netlink`]), the clients ([`dhcp4`], [`dhcp6`]), leases and
+//! DNS. `docs/network.md` is the map.
 
 pub mod address;
+pub mod client;
 pub mod dhcp4;
+pub mod dhcp6;
 pub mod driver;
 pub mod ifconfig;
 pub mod lease;
+pub mod lease_watch;
+pub mod nd;
 pub mod netlink;
+pub mod random;
 pub mod resolv;
+pub mod run;
+pub mod service;
 pub mod settings;
+pub mod stats;
 pub mod store;
 pub mod tun;

@@ -100,6 +100,7 @@ fn address(index: u32, lease: &Lease) -> Address {
         broadcast: lease.broadcast,
         valid: lease.times.expire(),
         preferred: lease.times.expire(),
+        flags: 0,
     }
 }
 
@@ -141,14 +142,11 @@ fn build(
     gateway: Option<Ipv4Addr>,
 ) -> Route {
     Route {
-        destination: destination.into(),
-        prefix,
         gateway: gateway.map(IpAddr::from),
         index: Some(index),
         metric: Some(policy.metric.unwrap_or(METRIC.saturating_add(index))),
         source: Some(lease.address.into()),
-        onlink: false,
-        protocol: PROTOCOL_DHCP,
+        ..Route::to(destination.into(), prefix, PROTOCOL_DHCP)
     }
 }
 

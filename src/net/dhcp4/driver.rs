@@ -17,11 +17,13 @@ use super::timing::Timing;
 use super::udp::Udp;
 use super::wire::Message;
 use crate::failure::{Doing, Failure};
+use crate::net::client::{self, Note, Protocol};
 use crate::net::driver::Session;
 use crate::net::lease as record;
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket as Netlink;
 use crate::net::netlink::watch::Watch;
+use crate::net::random::entropy;
 use crate::net::resolv::{self, Dns};
 use crate::sys::packet::PacketSocket;
 use crate::time::Instant;
@@ -30,6 +32,12 @@ use crate::time::Instant;
 pub const KIND: &str = "dhcp4";
 /// The kind of the record that says why there is no lease.
 pub const STATE: &str = "dhcp4.state";
+/// DHCPv4 as the command, the service and the record know it.
+pub const PROTOCOL: Protocol = Protocol {
+    kind: KIND,
+    summary,
+    usable,
+};
 /// ARPHRD_ETHER of linux/if_arp.h.
 const ETHERNET: u16 = 1;
 /// Larger than any message that the client says it takes.
@@ -48,15 +56,6 @@ pub struct Options {
     pub hostname: Option<String>,
     /// When messages are repeated.
     pub timing: Timing,
-}
-
-/// What happened to a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
-    /// It has a lease that is not the one before: its [`summary`].
-    Bound(String),
-    /// Something failed, or a lease is gone.
-    Problem(String),
 }
 
 /// A client of one interface.
@@ -106,44 +105,6 @@ impl Client {
             client.handle(Input::LinkUp, Instant::now());
         }
         Ok(client)
-    }
-
-    /// The interface's name.
-    pub fn name(&self) -> &str {
-        &self.link.name
-    }
-
-    /// The lease, while there is one.
-    pub fn lease(&self) -> Option<&Lease> {
-        self.lease.as_ref()
-    }
-
-    /// Why there is no lease yet.
-    pub fn why(&self) -> String {
-        match &self.gone {
-            Some(failure) => failure.to_string(),
-            None => self.machine.explain(),
-        }
-    }
-
-    /// What has ended the client: its interface is gone.
-    pub fn gone(&self) -> Option<&Failure> {
-        self.gone.as_ref()
-    }
-
-    /// What happened since the last call, one line each.
-    pub fn take_notes(&mut self) -> Vec<Note> {
-        std::mem::take(&mut self.notes)
-    }
-
-    /// Closes what only an acquisition needs. The kernel takes 8–20 ms for it: call it when nobody waits
-    /// any more. The packet socket is handed over, to be dropped by whoever has the time.
-    pub fn settle(&mut self) -> Option<PacketSocket> {
-        if self.machine.phase() != Phase::Bound {
-            return None;
-        }
-        self.udp = None;
-        self.packet.take()
     }
 
     fn handle(&mut self, input: Input<'_>, now: Instant) {
@@ -335,7 +296,7 @@ impl Client {
 
     fn look_at_link(&mut self, now: Instant) {
         let found =
-            Netlink::open().and_then(|mut netlink| link::by_name(&mut netlink, self.name()));
+            Netlink::open().and_then(|mut netlink| link::by_name(&mut netlink, &self.link.name));
         let found = match found {
             Ok(link) if link.index == self.link.index => link,
             Ok(_) => {
@@ -355,6 +316,39 @@ impl Client {
             (true, false) => self.handle(Input::LinkDown, now),
             _ => {}
         }
+    }
+}
+
+impl client::Client for Client {
+    fn name(&self) -> &str {
+        &self.link.name
+    }
+
+    fn is_ready(&self) -> bool {
+        self.lease.is_some()
+    }
+
+    fn why(&self) -> String {
+        match &self.gone {
+            Some(failure) => failure.to_string(),
+            None => self.machine.explain(),
+        }
+    }
+
+    fn gone(&self) -> Option<&Failure> {
+        self.gone.as_ref()
+    }
+
+    fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
+    fn settle(&mut self) -> Option<PacketSocket> {
+        if self.machine.phase() != Phase::Bound {
+            return None;
+        }
+        self.udp = None;
+        self.packet.take()
     }
 }
 
@@ -438,16 +432,4 @@ fn config(link: &Link, options: &Options) -> Config {
         timing: options.timing,
         rapid_commit: true,
     }
-}
-
-/// For transaction numbers: getrandom(2) may have nothing to give early in a boot, and must not be
-/// waited for.
-fn entropy(link: &Link) -> u64 {
-    let mac = link
-        .mac
-        .iter()
-        .fold(0, |sum: u64, &byte| sum << 8 | u64::from(byte));
-    let time = Instant::now().since_boot().as_nanos() as u64;
-    let pid = u64::from(nix::unistd::getpid().as_raw().unsigned_abs());
-    crate::sys::random::bits() ^ mac ^ time.rotate_left(24) ^ pid.rotate_left(48)
 }

@@ -14,8 +14,9 @@ use dhcproto::v4::{MessageType, OptionCode};
 use super::event::{Config, Destination, Input, Loss, Output, Phase};
 use super::lease::{Lease, Times};
 use super::options::is_host;
-use super::timing::{Random, Timing};
+use super::timing::Timing;
 use super::wire::{Message, REPLY};
+use crate::net::random::Random;
 use crate::time::Instant;
 
 /// REQUESTs without an answer before it begins again with DISCOVER.

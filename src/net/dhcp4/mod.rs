@@ -10,8 +10,6 @@ pub mod frame;
 pub mod lease;
 pub mod machine;
 pub mod options;
-pub mod run;
-pub mod service;
 pub mod timing;
 pub mod udp;
 pub mod wire;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::net::random::Random;
+
 /// How patient a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timing {
@@ -63,32 +65,6 @@ impl Timing {
     }
 }
 
-/// SplitMix64: small, and as good as jitter and transaction numbers need.
-#[derive(Debug, Clone)]
-pub struct Random(u64);
-
-impl Random {
-    /// A sequence that `seed` decides.
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// 32 bits.
-    pub fn next_u32(&mut self) -> u32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((bits ^ (bits >> 31)) >> 32) as u32
-    }
-
-    /// A number from 0 up to but not including `limit`, which is not zero.
-    pub fn below(&mut self, limit: u32) -> u32 {
-        let scaled = u64::from(self.next_u32()) * u64::from(limit);
-        (scaled >> 32) as u32
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,7 +73,7 @@ mod tests {
     fn the_rfc_schedule() {
         let mut random = Random::new(1);
         for seed in 0..200 {
-            random.0 ^= seed;
+            random.mix(seed);
             for (sent, seconds) in [
                 (0, 4),
                 (1, 8),

@@ -18,6 +18,13 @@ const FIXED: usize = 8;
 pub const TENTATIVE: u32 = 0x40;
 /// IFA_F_DADFAILED: another machine has this address.
 pub const DUPLICATE: u32 = 0x08;
+/// IFA_F_NODAD: usable at once, without duplicate address detection.
+pub const NO_DAD: u32 = 0x02;
+/// IFA_F_OPTIMISTIC (RFC 4429): usable while it is being checked. Needs the sysctl `optimistic_dad`;
+/// together with [`NO_DAD`] it is an error.
+pub const OPTIMISTIC: u32 = 0x04;
+/// IFA_F_NOPREFIXROUTE: without the route to the address's own network.
+pub const NO_PREFIX_ROUTE: u32 = 0x200;
 /// IFA_CACHEINFO: INFINITY_LIFE_TIME.
 const FOR_EVER: u32 = u32::MAX;
 
@@ -36,6 +43,9 @@ pub struct Address {
     pub valid: Option<u32>,
     /// Seconds for which it is preferred; `None`: for ever.
     pub preferred: Option<u32>,
+    /// IFA_F_* to set when it is added ([`NO_DAD`], [`OPTIMISTIC`], [`NO_PREFIX_ROUTE`]); 0 in what is
+    /// listed, see [`Entry::flags`].
+    pub flags: u32,
 }
 
 /// An address with what the kernel says besides.
@@ -104,6 +114,9 @@ pub(super) fn request(kind: u16, flags: i32, address: &Address) -> Request {
         .put(libc::IFA_ADDRESS, &ip);
     if let Some(broadcast) = address.broadcast {
         request.put(libc::IFA_BROADCAST, &broadcast.octets());
+    }
+    if kind == libc::RTM_NEWADDR && address.flags != 0 {
+        request.put_u32(libc::IFA_FLAGS, address.flags);
     }
     if kind == libc::RTM_NEWADDR && (address.valid.is_some() || address.preferred.is_some()) {
         // struct ifa_cacheinfo: preferred, valid, and two time stamps that the kernel fills.
@@ -186,6 +199,7 @@ fn read(body: &[u8]) -> Option<Entry> {
             broadcast: broadcast.map(Ipv4Addr::from),
             valid,
             preferred,
+            flags: 0,
         },
         peer: other.filter(|&other| other != ip),
         flags,

@@ -1,5 +1,5 @@
-//! Routes: RTM_GETROUTE, RTM_NEWROUTE, RTM_DELROUTE (rtnetlink(7)). Invariant: only unicast routes of
-//! the main table are listed, added or removed.
+//! Routes: RTM_GETROUTE, RTM_NEWROUTE, RTM_DELROUTE (rtnetlink(7)). Invariant: only unicast and
+//! unreachable routes of the main table are listed, added or removed.
 
 use std::net::IpAddr;
 
@@ -12,6 +12,7 @@ use super::socket::{Refusal, Socket};
 use super::wire::{Request, attributes, u16_at, u32_at};
 use crate::failure::Failure;
 use crate::net::address::{from_octets, octets};
+use crate::net::nd::wire::Preference;
 
 /// `struct rtmsg`.
 const FIXED: usize = 12;
@@ -19,6 +20,10 @@ const FIXED: usize = 12;
 const NEXT_HOP: usize = 8;
 /// linux/rtnetlink.h; libc has it for glibc alone.
 const RTA_VIA: u16 = 18;
+/// RTA_PREF; libc has it for glibc alone.
+const RTA_PREF: u16 = 20;
+/// RTA_EXPIRES of linux/rtnetlink.h.
+const RTA_EXPIRES: u16 = 23;
 /// RTNH_F_ONLINK (linux/rtnetlink.h).
 const ONLINK: u32 = 4;
 /// RTPROT_BOOT: the protocol of routes that a person or a script adds.
@@ -43,8 +48,43 @@ pub struct Route {
     pub source: Option<IpAddr>,
     /// RTNH_F_ONLINK: the gateway is on this link even though no route says so.
     pub onlink: bool,
-    /// RTPROT_* (rtnetlink(7)): who installed it. 3 is boot, 16 is dhcp.
+    /// RTPROT_* (rtnetlink(7)): who installed it. 3 is boot, 9 is ra, 16 is dhcp.
     pub protocol: u8,
+    /// Whether packets go anywhere at all.
+    pub kind: Kind,
+    /// RTA_PREF: which of several default routers of the same metric (RFC 4191; IPv6 only). `None`: medium.
+    pub preference: Option<Preference>,
+    /// RTA_EXPIRES: seconds until the kernel removes it by itself (IPv6 only). Not read from listings.
+    pub expires: Option<u32>,
+}
+
+/// What becomes of a packet that takes a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// RTN_UNICAST: it is sent on.
+    #[default]
+    Unicast,
+    /// RTN_UNREACHABLE: its sender is told that there is no way.
+    Unreachable,
+}
+
+impl Route {
+    /// A route of a protocol, without a gateway, through any link: to be completed.
+    pub fn to(destination: IpAddr, prefix: u8, protocol: u8) -> Self {
+        Self {
+            destination,
+            prefix,
+            gateway: None,
+            index: None,
+            metric: None,
+            source: None,
+            onlink: false,
+            protocol,
+            kind: Kind::Unicast,
+            preference: None,
+            expires: None,
+        }
+    }
 }
 
 /// Every unicast route of the main table, IPv4 before IPv6. A route with several next hops is
@@ -85,14 +125,14 @@ pub(super) fn request(kind: u16, flags: i32, route: &Route) -> Request {
     let scope = match route.gateway {
         // To remove: whatever its scope.
         _ if removal => libc::RT_SCOPE_NOWHERE,
-        None if route.destination.is_ipv4() => libc::RT_SCOPE_LINK,
+        None if route.destination.is_ipv4() && route.kind == Kind::Unicast => libc::RT_SCOPE_LINK,
         _ => libc::RT_SCOPE_UNIVERSE,
     };
     // To remove: whatever its type.
-    let unicast = if removal {
-        libc::RTN_UNSPEC
-    } else {
-        libc::RTN_UNICAST
+    let kind_of_route = match route.kind {
+        Kind::Unicast if removal => libc::RTN_UNSPEC,
+        Kind::Unicast => libc::RTN_UNICAST,
+        Kind::Unreachable => libc::RTN_UNREACHABLE,
     };
     let header = RouteHeader {
         address_family: AddressFamily::from(route.destination),
@@ -100,7 +140,7 @@ pub(super) fn request(kind: u16, flags: i32, route: &Route) -> Request {
         table: RouteHeader::RT_TABLE_MAIN,
         protocol: route.protocol.into(),
         scope: scope.into(),
-        kind: RouteType::from(unicast),
+        kind: RouteType::from(kind_of_route),
         flags: RouteFlags::from_bits_retain(if route.onlink { ONLINK } else { 0 }),
         ..RouteHeader::default()
     };
@@ -125,6 +165,17 @@ pub(super) fn request(kind: u16, flags: i32, route: &Route) -> Request {
     }
     if let Some(source) = route.source {
         request.put(libc::RTA_PREFSRC, &octets(source));
+    }
+    if let Some(preference) = route.preference {
+        let value = match preference {
+            Preference::Medium => 0,
+            Preference::High => 1,
+            Preference::Low => 3,
+        };
+        request.put(RTA_PREF, &[value]);
+    }
+    if let Some(seconds) = route.expires {
+        request.put_u32(RTA_EXPIRES, seconds);
     }
     request
 }
@@ -172,7 +223,7 @@ fn explain(refusal: Refusal, verb: &str, route: &Route) -> Failure {
     }
 }
 
-/// Reads one RTM_NEWROUTE; others than unicast routes of the main table are skipped.
+/// Reads one RTM_NEWROUTE; others than unicast and unreachable routes of the main table are skipped.
 pub(super) fn parse(body: &[u8], found: &mut Vec<Route>) {
     // Cloned routes (RTM_F_CLONED, 0x200) are the IPv6 cache of old kernels.
     let &[family, prefix, _, _, table, protocol, _, kind, ..] = body else {
@@ -187,18 +238,18 @@ pub(super) fn parse(body: &[u8], found: &mut Vec<Route>) {
         _ => return,
     };
     let longest = if unspecified.is_ipv4() { 32 } else { 128 };
-    if table != libc::RT_TABLE_MAIN || kind != libc::RTN_UNICAST || flags & 0x200 != 0 {
+    let kind = match kind {
+        libc::RTN_UNICAST => Kind::Unicast,
+        libc::RTN_UNREACHABLE => Kind::Unreachable,
+        _ => return,
+    };
+    if table != libc::RT_TABLE_MAIN || flags & 0x200 != 0 {
         return;
     }
     let mut route = Route {
-        destination: unspecified,
-        prefix: prefix.min(longest),
-        gateway: None,
-        index: None,
-        metric: None,
-        source: None,
         onlink: flags & ONLINK != 0,
-        protocol,
+        kind,
+        ..Route::to(unspecified, prefix.min(longest), protocol)
     };
     let mut hops: &[u8] = &[];
     for (kind, value) in attributes(rest) {
@@ -206,6 +257,13 @@ pub(super) fn parse(body: &[u8], found: &mut Vec<Route>) {
             libc::RTA_DST => route.destination = from_octets(value).unwrap_or(unspecified),
             libc::RTA_PRIORITY => route.metric = u32_at(value, 0),
             libc::RTA_PREFSRC => route.source = from_octets(value),
+            RTA_PREF => {
+                route.preference = match value {
+                    [1] => Some(Preference::High),
+                    [3] => Some(Preference::Low),
+                    _ => None,
+                }
+            }
             libc::RTA_MULTIPATH => hops = value,
             _ => read_hop(&mut route, kind, value),
         }

@@ -1,5 +1,6 @@
 //! What is built is what netlink-packet-route reads as meant; what is hostile is skipped.
 
+use crate::net::nd::wire::Preference;
 use std::net::IpAddr;
 
 use netlink_packet_core::{Emitable, Parseable};
@@ -58,19 +59,18 @@ fn address(text: &str, prefix: u8) -> Address {
         broadcast: None,
         valid: None,
         preferred: None,
+        flags: 0,
     }
 }
 
 fn default_route(gateway: &str) -> Route {
     Route {
-        destination: ip("0.0.0.0"),
-        prefix: 0,
         gateway: Some(ip(gateway)),
         index: Some(2),
         metric: Some(100),
         source: Some(ip("10.0.2.15")),
         onlink: true,
-        protocol: 16,
+        ..Route::to(ip("0.0.0.0"), 0, 16)
     }
 }
 
@@ -251,6 +251,26 @@ fn routes_are_read_back() {
             gateway: gateway.map(ip),
             source: None,
             ..default_route("10.9.0.1")
+        };
+        let request = route::request(libc::RTM_NEWROUTE, 0, &route);
+        let mut routes = Vec::new();
+        route::parse(&body(request, libc::RTM_NEWROUTE, 0), &mut routes);
+        assert_eq!(routes, [route]);
+    }
+}
+
+#[test]
+fn an_unreachable_route_and_a_preference_are_read_back() {
+    for (kind, preference) in [
+        (route::Kind::Unreachable, None),
+        (route::Kind::Unicast, Some(Preference::High)),
+        (route::Kind::Unicast, Some(Preference::Low)),
+    ] {
+        let route = Route {
+            kind,
+            preference,
+            metric: Some(1024),
+            ..Route::to(ip("2001:db8::"), 56, 9)
         };
         let request = route::request(libc::RTM_NEWROUTE, 0, &route);
         let mut routes = Vec::new();

@@ -1,9 +1,9 @@
-//! The client as a service of PID 1: `dhcp4.IF` runs `initsh dhcp4 --foreground IF`.
+//! A client as a service of PID 1: `dhcp4.IF` runs `initsh dhcp4 --foreground IF`, and so with the others.
 
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::driver::{KIND, STATE, usable};
+use super::client::Protocol;
 use super::run::Outcome;
 use crate::failure::Failure;
 use crate::net::lease;
@@ -17,6 +17,8 @@ const STOP: Duration = Duration::from_secs(3);
 
 /// What the services are started with.
 pub struct Request<'a> {
+    /// Whose clients.
+    pub protocol: Protocol,
     /// The interfaces, one service each.
     pub names: &'a [String],
     /// Options of the command that are passed on.
@@ -33,7 +35,7 @@ pub struct Request<'a> {
 /// Errors: Ctrl-C, PID 1 does not answer. What fails on an interface is in its outcome.
 pub fn request(pid1: &mut Client, request: &Request<'_>) -> Result<Vec<Outcome>, Failure> {
     let began = Instant::now();
-    let started: Vec<Result<(), Failure>> = request
+    let started: Vec<_> = request
         .names
         .iter()
         .map(|name| start(pid1, name, request))
@@ -42,7 +44,7 @@ pub fn request(pid1: &mut Client, request: &Request<'_>) -> Result<Vec<Outcome>,
     for (name, started) in request.names.iter().zip(started) {
         let left = (began + request.timeout).since(Instant::now());
         let lease = match started {
-            Ok(()) => wait(pid1, name, left, request.timeout)?,
+            Ok(()) => wait(pid1, name, left, request)?,
             Err(failure) if failure.is_silent() => return Err(failure),
             Err(failure) => Err(failure.to_string()),
         };
@@ -55,22 +57,45 @@ pub fn request(pid1: &mut Client, request: &Request<'_>) -> Result<Vec<Outcome>,
     Ok(outcomes)
 }
 
-fn service_name(interface: &str) -> String {
-    format!("{KIND}.{interface}")
+/// Has PID 1 start the services and waits for nothing.
+///
+/// Errors: no client can work on an interface, PID 1 refuses. The others are started all the same.
+pub fn begin(pid1: &mut Client, request: &Request<'_>) -> Result<(), Failure> {
+    let started = request.names.iter().map(|name| start(pid1, name, request));
+    let failures: Vec<_> = started.filter_map(Result::err).collect();
+    match failures.as_slice() {
+        [] => Ok(()),
+        [only] => Err(only.clone()),
+        several => {
+            let lines: Vec<_> = several.iter().map(Failure::to_string).collect();
+            Err(Failure::new(lines.join("\n  ")))
+        }
+    }
+}
+
+/// `dhcp4.eth0`
+pub fn service_name(protocol: &Protocol, interface: &str) -> String {
+    format!("{}.{interface}", protocol.kind)
 }
 
 /// Starts it; one that is there already is replaced, as its options may be others.
 fn start(pid1: &mut Client, interface: &str, request: &Request<'_>) -> Result<(), Failure> {
     // A client that cannot work at all is not left for PID 1 to start again and again.
-    usable(&mut Socket::open()?, interface)?;
-    let mut argv: Vec<OsString> = ["dhcp4", "--foreground"].map(OsString::from).into();
+    (request.protocol.usable)(&mut Socket::open()?, interface)?;
+    let mut argv: Vec<OsString> = [request.protocol.kind, "--foreground"]
+        .map(OsString::from)
+        .into();
     argv.extend_from_slice(request.options);
     argv.extend(["--", interface].map(OsString::from));
     let spec = ServiceSpec {
         env: request.env.clone(),
         restart: Restart::OnFailure,
         ready: Ready::Descriptor,
-        ..ServiceSpec::new(&service_name(interface), Program::Own, argv)
+        ..ServiceSpec::new(
+            &service_name(&request.protocol, interface),
+            Program::Own,
+            argv,
+        )
     };
     let Err(failure) = pid1.spawn(&spec) else {
         return Ok(());
@@ -91,12 +116,13 @@ fn wait(
     pid1: &mut Client,
     interface: &str,
     left: Duration,
-    timeout: Duration,
+    request: &Request<'_>,
 ) -> Result<Result<lease::Record, String>, Failure> {
-    let name = service_name(interface);
+    let protocol = &request.protocol;
+    let name = service_name(protocol, interface);
     let reason = match pid1.wait_ready(&name, left) {
         Ok(service) if service.state == "Running" => {
-            let lease = lease::load(interface, KIND);
+            let lease = lease::load(interface, protocol.kind);
             return Ok(lease.ok_or_else(|| "bound, but its lease cannot be read".to_owned()));
         }
         Ok(service) if !service.is_live() => return Ok(Err(service.reason)),
@@ -104,10 +130,10 @@ fn wait(
         Err(failure) if failure.is_silent() => return Err(failure),
         Err(failure) => failure.to_string(),
     };
-    let told = lease::load(interface, STATE);
+    let told = lease::load(interface, &protocol.state());
     let told = told.and_then(|record| record.get("reason").map(str::to_owned));
     let why = told.unwrap_or(reason);
-    let seconds = timeout.as_millis() as u64;
+    let seconds = request.timeout.as_millis() as u64;
     let limit = match (seconds / 1000, seconds % 1000) {
         (whole, 0) => format!("{whole} s"),
         _ => format!("{seconds} ms"),

@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use super::driver::{Client, KIND, Note, Options, STATE, summary};
+use super::client::{Client, Note, Protocol};
 use crate::failure::{Doing, Failure};
 use crate::net::driver::{Turn, turn};
 use crate::net::lease::{self, Record};
@@ -34,12 +34,12 @@ pub struct Outcome {
 impl Outcome {
     /// `eth0: 10.0.2.15/24 via 10.0.2.2, dns 10.0.2.3, lease 86400 s from 10.0.2.2 (12 ms)`, or
     /// `eth1: no answer after 5 tries`.
-    pub fn line(&self) -> String {
+    pub fn line(&self, protocol: &Protocol) -> String {
         match &self.lease {
             Ok(lease) => format!(
                 "{}: {} ({} ms)",
                 self.name,
-                summary(lease),
+                (protocol.summary)(lease),
                 self.took.as_millis()
             ),
             Err(why) => format!("{}: {why}", self.name),
@@ -47,19 +47,23 @@ impl Outcome {
     }
 }
 
+/// Starts the client of an interface.
+pub type Start<'a> = &'a mut dyn FnMut(&str) -> Result<Box<dyn Client>, Failure>;
+
 /// Gets leases for all interfaces at the same time, configures them and lets go.
 ///
 /// Errors: Ctrl-C. What fails on an interface is in its outcome.
 pub fn acquire(
+    protocol: &Protocol,
     names: &[String],
-    options: &Options,
+    start: Start<'_>,
     timeout: Duration,
 ) -> Result<Vec<Outcome>, Failure> {
     let began = Instant::now();
     let mut outcomes = Vec::new();
     let mut clients = Vec::new();
     for name in names {
-        match Client::start(name, options.clone()) {
+        match start(name) {
             Ok(client) => clients.push(client),
             Err(failure) => outcomes.push(without(name, failure.to_string())),
         }
@@ -68,9 +72,9 @@ pub fn acquire(
     while !clients.is_empty() {
         let turn = turn(&mut clients, None, Some(began + timeout))?;
         clients.retain_mut(|client| {
-            let waits = client.lease().is_none() && client.gone().is_none();
+            let waits = !client.is_ready() && client.gone().is_none();
             if !waits {
-                outcomes.push(outcome(client, began));
+                outcomes.push(outcome(protocol, client.as_mut(), began));
                 sockets.extend(client.settle());
             }
             waits
@@ -80,8 +84,8 @@ pub fn acquire(
         }
     }
     for mut client in clients {
-        outcomes.push(outcome(&mut client, began));
-        let _ = lease::remove(client.name(), STATE);
+        outcomes.push(outcome(protocol, client.as_mut(), began));
+        let _ = lease::remove(client.name(), &protocol.state());
     }
     close_aside(sockets);
     let place = |outcome: &Outcome| names.iter().position(|name| *name == outcome.name);
@@ -97,7 +101,7 @@ fn without(name: &str, why: String) -> Outcome {
     }
 }
 
-fn outcome(client: &mut Client, began: Instant) -> Outcome {
+fn outcome(protocol: &Protocol, client: &mut dyn Client, began: Instant) -> Outcome {
     let problems = client
         .take_notes()
         .into_iter()
@@ -106,10 +110,11 @@ fn outcome(client: &mut Client, began: Instant) -> Outcome {
             Note::Bound(_) => None,
         });
     let problems: Vec<_> = problems.collect();
-    let lease = match (lease::load(client.name(), KIND), client.lease()) {
+    let record = lease::load(client.name(), protocol.kind).filter(|_| client.is_ready());
+    let lease = match record {
         // Whatever could not be configured spoils it: an address without its route is no network.
-        (Some(_), Some(_)) if !problems.is_empty() => Err(problems.join("; ")),
-        (Some(record), Some(_)) => Ok(record),
+        Some(_) if !problems.is_empty() => Err(problems.join("; ")),
+        Some(record) => Ok(record),
         _ => Err([vec![client.why()], problems].concat().join("; ")),
     };
     Outcome {
@@ -165,7 +170,7 @@ fn hold(pipe: &OwnedFd, sockets: &[PacketSocket]) {
 /// Errors: an interface cannot be used, or is gone.
 pub fn keep(
     names: &[String],
-    options: &Options,
+    start: Start<'_>,
     log: &mut dyn FnMut(&str, Note),
 ) -> Result<(), Failure> {
     let mut stop = SigSet::empty();
@@ -178,13 +183,13 @@ pub fn keep(
         .and_then(|number| inherited::take(number.parse().ok()?).ok());
     let mut clients = Vec::with_capacity(names.len());
     for name in names {
-        clients.push(Client::start(name, options.clone())?);
+        clients.push(start(name)?);
     }
     loop {
         if turn(&mut clients, Some(stop.as_fd()), None)? == Turn::Stopped {
             return Ok(());
         }
-        if clients.iter().all(|client| client.lease().is_some())
+        if clients.iter().all(|client| client.is_ready())
             && let Some(ready) = ready.take()
         {
             // Nobody may be listening any more.

@@ -1,0 +1,61 @@
+//! What the clients of all protocols have in common, so that one process loop ([`super::run`]) and one kind
+//! of service ([`super::service`]) serve them all.
+
+use crate::failure::Failure;
+use crate::net::driver::Session;
+use crate::net::lease::Record;
+use crate::net::netlink::link::Link;
+use crate::net::netlink::socket::Socket;
+use crate::sys::packet::PacketSocket;
+
+/// A protocol as the command, the service and the record know it.
+#[derive(Debug, Clone, Copy)]
+pub struct Protocol {
+    /// Name of the command, of the services (`KIND.IF`) and of the record
+    /// (`$INITSH_RUN/leases/IF.KIND`).
+    pub kind: &'static str,
+    /// The record in one line, for whoever asked for it.
+    pub summary: fn(&Record) -> String,
+    /// The interface, if a client can work on it. Errors: no such interface, not the right kind of link.
+    pub usable: fn(&mut Socket, &str) -> Result<Link, Failure>,
+}
+
+impl Protocol {
+    /// The kind of the record that says why there is no lease.
+    pub fn state(&self) -> String {
+        format!("{}.state", self.kind)
+    }
+}
+
+/// What happened to a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// It has something new: a summary of all that it has.
+    Bound(String),
+    /// Something failed, or a lease is gone.
+    Problem(String),
+}
+
+/// A client of one interface, with its sockets.
+pub trait Client: Session {
+    /// The interface's name.
+    fn name(&self) -> &str;
+
+    /// Whether it has configured what it was started for.
+    fn is_ready(&self) -> bool;
+
+    /// Why it is not ready, in words for the person who waits.
+    fn why(&self) -> String;
+
+    /// What has ended it: its interface is gone.
+    fn gone(&self) -> Option<&Failure>;
+
+    /// What happened since the last call.
+    fn take_notes(&mut self) -> Vec<Note>;
+
+    /// Closes what only an acquisition needs; called when nobody waits any more. A packet socket, which
+    /// the kernel takes 8–20 ms to close, is handed over, to be dropped by whoever has the time.
+    fn settle(&mut self) -> Option<PacketSocket> {
+        None
+    }
+}

@@ -1,0 +1,4 @@
+//! Neighbor discovery (RFC 4861) as far as hosts and advertising routers need it from user space:
+//! [`wire`] is bytes ↔ types. The host is `net/slaac`, the router `net/ra`.
+
+pub mod wire;
