@@ -1,12 +1,13 @@
 //! `resolv.conf` from all sources: each keeps its part in `$INITSH_RUN/resolv/`, and every change merges
-//! them into `$INITSH_ETC/resolv.conf`. Invariant: only addresses printed from their parsed form and
+//! them ([`merge`]) into `$INITSH_ETC/resolv.conf`, or into `$INITSH_RUN/resolv/resolv.conf` where
+//! [`prepare`] has made that a link to it. Invariant: only addresses printed from their parsed form and
 //! names of letters, digits, `-`, `.` and `_` are ever written.
 
-use std::fmt::Write;
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::failure::{Doing, Failure};
@@ -14,15 +15,17 @@ use crate::net::store;
 use crate::paths;
 use crate::sort;
 
-/// glibc and musl read no more of them (MAXNS).
-const MAX_SERVERS: usize = 3;
-/// Older resolvers read no more of them: resolv.conf(5).
-const MAX_SEARCH: usize = 6;
+mod merge;
+
+/// The merged file's name, in both places.
+const MERGED: &str = "resolv.conf";
 
 /// What one source knows about DNS.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dns {
-    /// Name servers, best first.
+    /// Metric of the source's routes: the sources with the smallest are asked first.
+    pub metric: u32,
+    /// Name servers, best first. Link-local ones are asked on the source's own interface.
     pub servers: Vec<IpAddr>,
     /// Domains to search.
     pub search: Vec<String>,
@@ -41,10 +44,41 @@ pub fn domain_name(name: &[u8]) -> Option<String> {
     String::from_utf8(name.to_vec()).ok()
 }
 
-/// Keeps a source's part (`eth0.dhcp4`) and writes the merged file. Errors: a file cannot be written.
-pub fn publish(source: &str, dns: &Dns) -> Result<(), Failure> {
+/// Makes `$INITSH_ETC/resolv.conf` a link to a file of ours, so that a client can give up writing anywhere
+/// else: called once by a client that stays, before it does. What the file says so far it goes on saying
+/// until a source knows something. Returns what [`publish`] must still be able to write: the directory of
+/// the parts, and the file itself where it cannot be replaced because something is mounted on it.
+///
+/// Errors: as of the system calls, naming the path.
+pub fn prepare() -> Result<Vec<PathBuf>, Failure> {
+    let mut writable = vec![directory()];
     let _lock = lock()?;
-    store::replace(&directory().join(source), dns.text().as_bytes())?;
+    let (kept, public) = (kept(), public());
+    if is_linked(&public) {
+        return Ok(writable);
+    }
+    if let Some(etc) = public.parent() {
+        fs::create_dir_all(etc).doing(|| format!("create directory {}", etc.display()))?;
+    }
+    store::replace(&kept, &fs::read(&public).unwrap_or_default())?;
+    match store::link(&kept, &public) {
+        Err(failure) if failure.cause() == Some(Errno::EBUSY) => {
+            store::remove(&kept)?;
+            writable.push(public);
+        }
+        linked => linked?,
+    }
+    Ok(writable)
+}
+
+/// Keeps a source's part (`eth0.dhcp4`) and writes the merged file; one that knows nothing is forgotten.
+/// Errors: a file cannot be written.
+pub fn publish(source: &str, dns: &Dns) -> Result<(), Failure> {
+    if dns.servers.is_empty() && dns.search.is_empty() {
+        return withdraw(source);
+    }
+    let _lock = lock()?;
+    store::replace(&directory().join(source), merge::part(dns).as_bytes())?;
     write_merged()
 }
 
@@ -59,52 +93,30 @@ pub fn withdraw(source: &str) -> Result<(), Failure> {
     write_merged()
 }
 
-impl Dns {
-    fn text(&self) -> String {
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        for server in self.servers.iter().take(MAX_SERVERS) {
-            let _ = writeln!(text, "nameserver {server}");
-        }
-        let search: Vec<_> = self.search.iter().take(MAX_SEARCH).cloned().collect();
-        if !search.is_empty() {
-            let _ = writeln!(text, "search {}", search.join(" "));
-        }
-        text
-    }
-
-    /// Adds what another source knows; what is not an address or a name is left out.
-    fn merge(&mut self, text: &str) {
-        for line in text.lines() {
-            let mut words = line.split_ascii_whitespace();
-            match words.next() {
-                Some("nameserver") => words
-                    .filter_map(|word| word.parse().ok())
-                    .for_each(|server| add(&mut self.servers, server)),
-                Some("search") => words
-                    .filter_map(|word| domain_name(word.as_bytes()))
-                    .for_each(|domain| add(&mut self.search, domain)),
-                _ => {}
-            }
-        }
-    }
-}
-
-fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
-    if !list.contains(&item) {
-        list.push(item);
-    }
-}
-
 fn directory() -> PathBuf {
     paths::run_dir().join("resolv")
+}
+
+/// Absolute, as a link to it must be.
+fn kept() -> PathBuf {
+    let path = directory().join(MERGED);
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+fn public() -> PathBuf {
+    paths::etc_dir().join(MERGED)
+}
+
+/// Whether it is the link that [`prepare`] makes.
+fn is_linked(public: &Path) -> bool {
+    fs::read_link(public).is_ok_and(|target| target == kept())
 }
 
 /// One writer at a time: clients of several interfaces bind at the same moment.
 fn lock() -> Result<Flock<File>, Failure> {
     let path = directory().join(".lock");
     let named = || format!("lock {}", path.display());
-    std::fs::create_dir_all(directory()).doing(named)?;
+    fs::create_dir_all(directory()).doing(named)?;
     let file = File::create(&path).doing(named)?;
     Flock::lock(file, FlockArg::LockExclusive)
         .map_err(|(_, errno)| errno)
@@ -112,69 +124,20 @@ fn lock() -> Result<Flock<File>, Failure> {
 }
 
 fn write_merged() -> Result<(), Failure> {
-    let (mut merged, mut sources) = (Dns::default(), Vec::new());
-    let entries = std::fs::read_dir(directory()).doing(|| "read the sources of resolv.conf")?;
+    let entries = fs::read_dir(directory()).doing(|| "read the sources of resolv.conf")?;
+    let mut parts = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') {
-            sources.push(name);
+        if !name.starts_with('.') && name != MERGED {
+            let text = fs::read(entry.path()).unwrap_or_default();
+            parts.push((name, String::from_utf8_lossy(&text).into_owned()));
         }
     }
-    sort::sort(&mut sources);
-    for source in &sources {
-        let text = std::fs::read(directory().join(source)).unwrap_or_default();
-        merged.merge(&String::from_utf8_lossy(&text));
-    }
-    let text = format!(
-        "# Written by initsh from: {}\n{}",
-        sources.join(" "),
-        merged.text()
-    );
-    store::replace(&paths::etc_dir().join("resolv.conf"), text.as_bytes())
+    sort::sort(&mut parts);
+    let public = public();
+    let path = if is_linked(&public) { kept() } else { public };
+    store::replace(&path, merge::merge(&parts).as_bytes())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names() {
-        for (name, expected) in [
-            ("example.org", Some("example.org")),
-            ("example.org.", Some("example.org")),
-            ("_a-b.C9", Some("_a-b.C9")),
-            ("", None),
-            (".", None),
-            ("a..b", None),
-            ("a b", None),
-            ("a\nnameserver 6.6.6.6", None),
-            ("$(reboot)", None),
-            ("a'b", None),
-            ("caf\u{e9}", None),
-            ("a\0", None),
-        ] {
-            assert_eq!(
-                domain_name(name.as_bytes()).as_deref(),
-                expected,
-                "{name:?}"
-            );
-        }
-        assert!(domain_name(&[b'a'; 64]).is_none());
-        assert!(
-            domain_name("a.".repeat(127).as_bytes()).is_none()
-                == ("a.".repeat(127).len() - 1 > 253)
-        );
-        assert!(domain_name("a.".repeat(200).as_bytes()).is_none());
-    }
-
-    #[test]
-    fn merges_without_doubles_and_without_what_it_does_not_know() {
-        let mut merged = Dns::default();
-        merged.merge("nameserver 10.0.0.1\nsearch a.example b.example\n");
-        merged.merge("nameserver 10.0.0.1\nnameserver fd00::1\noptions rotate\nnameserver x\nsearch b.example c;d\n");
-        assert_eq!(
-            merged.text(),
-            "nameserver 10.0.0.1\nnameserver fd00::1\nsearch a.example b.example\n"
-        );
-    }
-}
+mod tests;

@@ -133,6 +133,11 @@ fn routes(index: u32, policy: &Policy, lease: &Lease) -> Vec<Route> {
     routes
 }
 
+/// The metric of an interface's routes.
+pub fn metric(index: u32, policy: &Policy) -> u32 {
+    policy.metric.unwrap_or(METRIC.saturating_add(index))
+}
+
 fn build(
     index: u32,
     policy: &Policy,
@@ -144,7 +149,7 @@ fn build(
     Route {
         gateway: gateway.map(IpAddr::from),
         index: Some(index),
-        metric: Some(policy.metric.unwrap_or(METRIC.saturating_add(index))),
+        metric: Some(metric(index, policy)),
         source: Some(lease.address.into()),
         ..Route::to(destination.into(), prefix, PROTOCOL_DHCP)
     }

@@ -199,6 +199,7 @@ impl Client {
             return Ok(());
         }
         let dns = Dns {
+            metric: apply::metric(self.link.index, &self.options.policy),
             servers: lease.dns.iter().map(|&server| server.into()).collect(),
             search: lease.search.clone(),
         };
