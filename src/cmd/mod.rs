@@ -4,6 +4,7 @@
 //! To add a command: write `src/cmd/NAME.rs` with its `COMMAND` constant, and add NAME to the list.
 
 pub mod call;
+mod clients;
 pub mod docs;
 pub mod options;
 pub mod search;

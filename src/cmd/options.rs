@@ -209,6 +209,23 @@ impl Given {
             .map(|(_, value)| value.as_os_str())
     }
 
+    /// What was given, as words to give again, but for these.
+    pub fn words_but(&self, keys: &[&str]) -> Vec<OsString> {
+        let mut words = Vec::new();
+        for (option, value) in &self.options {
+            if !keys.iter().any(|key| option.is(key)) {
+                words.push(match option.long {
+                    "" => format!("-{}", option.short.unwrap_or('-')).into(),
+                    long => format!("--{long}").into(),
+                });
+                if option.value.is_some() {
+                    words.push(value.clone());
+                }
+            }
+        }
+        words
+    }
+
     /// The value as UTF-8.
     pub fn text(&self, key: &str) -> Result<Option<&str>, Failure> {
         self.value(key)

@@ -8,7 +8,7 @@ use super::run::Outcome;
 use crate::failure::Failure;
 use crate::net::lease;
 use crate::net::netlink::socket::Socket;
-use crate::supervise::client::Client;
+use crate::supervise::client::{Client, ServiceInfo};
 use crate::supervise::spec::{Program, Ready, Restart, ServiceSpec};
 use crate::time::Instant;
 
@@ -73,6 +73,21 @@ pub fn begin(pid1: &mut Client, request: &Request<'_>) -> Result<(), Failure> {
     }
 }
 
+/// Has PID 1 end the service of an interface; whether there was one. Errors: PID 1 does not answer.
+pub fn end(pid1: &mut Client, protocol: &Protocol, interface: &str) -> Result<bool, Failure> {
+    let name = service_name(protocol, interface);
+    if !is_live(pid1, &name)? {
+        return Ok(false);
+    }
+    pid1.stop(&name, STOP).map(|()| true)
+}
+
+fn is_live(pid1: &mut Client, name: &str) -> Result<bool, Failure> {
+    let services = pid1.services()?;
+    let is_it = |service: &ServiceInfo| service.name == name && service.is_live();
+    Ok(services.iter().any(is_it))
+}
+
 /// `dhcp4.eth0`
 pub fn service_name(protocol: &Protocol, interface: &str) -> String {
     format!("{}.{interface}", protocol.kind)
@@ -100,11 +115,7 @@ fn start(pid1: &mut Client, interface: &str, request: &Request<'_>) -> Result<()
     let Err(failure) = pid1.spawn(&spec) else {
         return Ok(());
     };
-    let services = pid1.services()?;
-    if !services
-        .iter()
-        .any(|service| service.name == spec.name && service.is_live())
-    {
+    if !is_live(pid1, &spec.name)? {
         return Err(failure);
     }
     pid1.stop(&spec.name, STOP)?;

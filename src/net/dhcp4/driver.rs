@@ -50,6 +50,8 @@ const BURST: usize = 64;
 pub struct Options {
     /// What of a lease is used.
     pub policy: Policy,
+    /// It configures once and ends.
+    pub once: bool,
     /// Option 61; `None`: the hardware address (RFC 2132 §9.14).
     pub client_id: Option<Vec<u8>>,
     /// Option 12.
