@@ -52,6 +52,9 @@ pub(super) struct Mode {
     pub(super) dns: bool,
 }
 
+/// Starts the client of an interface.
+pub(super) type Start<'a> = &'a dyn Fn(&str, Mode) -> Result<Box<dyn Client>, Failure>;
+
 /// One protocol's clients as its command runs them.
 pub(super) struct Clients<'a> {
     /// The protocol.
@@ -59,7 +62,7 @@ pub(super) struct Clients<'a> {
     /// How long to wait where `--timeout` is not given.
     pub(super) timeout: Duration,
     /// Starts the client of an interface.
-    pub(super) start: &'a dyn Fn(&str, Mode) -> Result<Box<dyn Client>, Failure>,
+    pub(super) start: Start<'a>,
     /// Gives up what the client of an interface has; whether it had anything. Its service has ended.
     pub(super) release: &'a dyn Fn(&str) -> Result<bool, Failure>,
 }
