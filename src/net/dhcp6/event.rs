@@ -19,7 +19,10 @@ pub struct Config {
     pub timing: Timing,
     /// Whether SOLICIT asks for rapid commit (RFC 8415 §21.14).
     pub rapid_commit: bool,
-    /// Option codes to ask for besides those that are always asked for.
+    /// Whether the server is told that it may send RECONFIGURE (RFC 8415 §21.20).
+    pub reconfigure: bool,
+    /// Option codes to ask for besides those that are always asked for; what comes is in
+    /// [`Other::options`].
     pub requested: Vec<u16>,
 }
 
@@ -90,6 +93,8 @@ pub enum Loss {
     Refused,
     /// It was given back.
     Released,
+    /// Another host uses its only address.
+    Declined,
 }
 
 /// The states of the client, without their data.

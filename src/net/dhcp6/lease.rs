@@ -117,6 +117,8 @@ pub struct Other {
     pub ntp: Vec<Ipv6Addr>,
     /// Seconds until it is to be asked for again (option 32), with its bounds applied; `None`: never.
     pub refresh: Option<u32>,
+    /// The options that were asked for by their numbers, as they came: any bytes.
+    pub options: Vec<(u16, Vec<u8>)>,
 }
 
 #[cfg(test)]

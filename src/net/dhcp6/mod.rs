@@ -3,5 +3,7 @@
 //! kernel. Invariant: a bad message or option is dropped alone, and nothing that a server sends ends the
 //! client.
 
+pub mod duid;
 pub mod event;
 pub mod lease;
+pub mod machine;
