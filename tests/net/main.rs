@@ -12,5 +12,7 @@
 mod dhcp4;
 mod dhcp_server;
 mod json;
+mod kea4;
 mod netlink;
+mod servers;
 mod support;

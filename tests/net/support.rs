@@ -70,6 +70,12 @@ impl Namespace {
         self.run("ip", args)
     }
 
+    /// Sets what is at `/proc/sys/PATH` inside.
+    pub fn sysctl(&self, path: &str, value: &str) {
+        let script = format!("echo '{value}' > '/proc/sys/{path}'");
+        self.run("sh", &["-c", &script]);
+    }
+
     /// A veth pair: `here` in this namespace, `there` in the other, both up.
     pub fn veth(&self, here: &str, other: &Self, there: &str) {
         let netns = other.name();
