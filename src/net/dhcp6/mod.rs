@@ -5,5 +5,7 @@
 
 pub mod duid;
 pub mod event;
+pub mod identity;
 pub mod lease;
 pub mod machine;
+pub mod udp;
