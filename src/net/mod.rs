@@ -9,6 +9,7 @@ pub mod driver;
 pub mod ifconfig;
 pub mod lease;
 pub mod lease_watch;
+pub mod link_local;
 pub mod nd;
 pub mod netlink;
 pub mod random;

@@ -162,7 +162,10 @@ fn is_of_this_machine(duid: &[u8]) -> bool {
 /// The IAID of an interface's `nth` identity association of a kind (RFC 8415 §12.1: unique among those of
 /// one client). From the hardware address: the order in which a kernel finds its cards is not stable.
 pub fn iaid(link: &Link, nth: usize) -> u32 {
-    let mut id = link.mac.iter().fold(0_u32, |id, &byte| id << 8 | u32::from(byte));
+    let mut id = link
+        .mac
+        .iter()
+        .fold(0_u32, |id, &byte| id << 8 | u32::from(byte));
     // VLANs have the hardware address of the interface below them.
     if matches!(link.kind.as_deref(), Some("vlan" | "macvlan")) {
         for byte in link.name.bytes() {
@@ -180,7 +183,9 @@ pub fn another(first: u32, nth: usize) -> u32 {
 /// Hexadecimal digits, two a byte.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('?');
-    let pairs = bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte & 15)]);
+    let pairs = bytes
+        .iter()
+        .flat_map(|&byte| [digit(byte >> 4), digit(byte & 15)]);
     pairs.collect()
 }
 

@@ -39,7 +39,9 @@ fn choices() {
     }
     assert_eq!(Choice::parse("llt"), Ok(Choice::LinkLayerTime));
     let long = "00".repeat(131);
-    for bad in ["", "x", "0004", "000", "en:", "en:1", "en:x:00", "LL", &long, "00 04 05"] {
+    for bad in [
+        "", "x", "0004", "000", "en:", "en:1", "en:x:00", "LL", &long, "00 04 05",
+    ] {
         assert!(Choice::parse(bad).is_err(), "{bad}");
     }
 }
@@ -52,7 +54,12 @@ fn a_uuid_is_read_in_the_order_of_its_text() {
     fs::write(&path, "01234567-89AB-cdef-0123-456789abcdef\n").unwrap();
     let duid = firmware(&path).unwrap();
     assert_eq!(hex(&duid), "00040123456789abcdef0123456789abcdef");
-    for bad in ["", "Not Settable", "00000000-0000-0000-0000-000000000000", "\u{1b}[2J"] {
+    for bad in [
+        "",
+        "Not Settable",
+        "00000000-0000-0000-0000-000000000000",
+        "\u{1b}[2J",
+    ] {
         fs::write(&path, bad).unwrap();
         let failure = firmware(&path).unwrap_err().to_string();
         assert!(!failure.contains('\u{1b}'), "{failure:?}");
@@ -85,7 +92,11 @@ fn what_is_kept_is_used_again_unless_its_card_is_another_machines() {
     }
     fs::write(&file, "0002000000090c084000").unwrap();
     assert_eq!(hex(&again(Choice::Kept)), "0002000000090c084000");
-    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1, "nothing is left behind");
+    assert_eq!(
+        fs::read_dir(&scratch.0).unwrap().count(),
+        1,
+        "nothing is left behind"
+    );
 }
 
 #[test]
@@ -97,6 +108,10 @@ fn identity_associations_have_numbers_of_their_own() {
         name: name.into(),
         ..link(MAC)
     };
-    let all = [iaid(&link(MAC), 0), iaid(&vlan("eth0.1"), 0), iaid(&vlan("eth0.2"), 0)];
+    let all = [
+        iaid(&link(MAC), 0),
+        iaid(&vlan("eth0.1"), 0),
+        iaid(&vlan("eth0.2"), 0),
+    ];
     assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2]);
 }
