@@ -10,8 +10,11 @@ use super::call::write_all;
 use super::{Call, Flow, Opt};
 use crate::failure::Failure;
 use crate::net::client::{Client, Note, Protocol};
+use crate::net::confine::Needs;
+use crate::net::resolv;
 use crate::net::run::{self, Outcome};
 use crate::net::service::{self, Request};
+use crate::paths;
 use crate::supervise::client::Client as Pid1;
 
 /// `--timeout S`
@@ -127,7 +130,18 @@ impl Clients<'_> {
         let (verbose, dns) = (call.given.flag("verbose"), call.given.flag("dns"));
         call.flush()?;
         let mode = Mode { once: false, dns };
+        let mut writes: Vec<_> = paths::state_dir().into_iter().collect();
+        if dns {
+            // The client tells that it cannot write, should it want to.
+            writes.extend(resolv::prepare().unwrap_or_default());
+        }
+        let needs = Needs {
+            kind: self.protocol.kind,
+            pid1: call.given.flag("follow"),
+            writes: &writes,
+        };
         run::keep(
+            &needs,
             names,
             &mut |name| (self.start)(name, mode),
             &mut |name, note| {

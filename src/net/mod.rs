@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod client;
+pub mod confine;
 pub mod dhcp4;
 pub mod dhcp6;
 pub mod driver;

@@ -11,6 +11,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::client::{Client, Note, Protocol};
+use super::confine::{self, Needs};
 use crate::failure::{Doing, Failure};
 use crate::net::driver::{Turn, turn};
 use crate::net::lease::{self, Record};
@@ -165,10 +166,12 @@ fn hold(pipe: &OwnedFd, sockets: &[PacketSocket]) {
 }
 
 /// Keeps leases for the interfaces until SIGTERM, which leaves them configured: whoever stops the client
-/// may want the network. Tells `INITSH_READY_FD` once all of them are bound.
+/// may want the network. Tells `INITSH_READY_FD` once all of them are bound. Before anything is read from
+/// the network the process gives up what it does not need.
 ///
 /// Errors: an interface cannot be used, or is gone.
 pub fn keep(
+    needs: &Needs<'_>,
     names: &[String],
     start: Start<'_>,
     log: &mut dyn FnMut(&str, Note),
@@ -185,6 +188,7 @@ pub fn keep(
     for name in names {
         clients.push(start(name)?);
     }
+    confine::enter(needs, names);
     loop {
         if turn(&mut clients, Some(stop.as_fd()), None)? == Turn::Stopped {
             return Ok(());

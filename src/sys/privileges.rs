@@ -76,19 +76,26 @@ pub fn caps() -> Result<Caps, Errno> {
 /// Makes these the permitted, effective and inheritable capabilities: capset(2). Errors: EPERM (one of
 /// them is not permitted now).
 pub fn set_caps(set: u64) -> Result<(), Errno> {
+    set_all_caps(set, set)
+}
+
+/// Keeps these as permitted and effective capabilities that no exec passes on. Errors: EPERM (one of
+/// them is not permitted now).
+pub fn keep_only(set: u64) -> Result<(), Errno> {
+    set_all_caps(set, 0)
+}
+
+fn set_all_caps(set: u64, inheritable: u64) -> Result<(), Errno> {
     let header = Header {
         version: VERSION,
         pid: 0,
     };
-    let half = |bits: u32| Half {
-        effective: bits,
-        permitted: bits,
-        inheritable: bits,
+    let half = |shift: u32| Half {
+        effective: (set >> shift) as u32,
+        permitted: (set >> shift) as u32,
+        inheritable: (inheritable >> shift) as u32,
     };
-    let halves = [
-        half((set & u64::from(u32::MAX)) as u32),
-        half((set >> 32) as u32),
-    ];
+    let halves = [half(0), half(32)];
     // SAFETY: as in `caps`; the kernel only reads.
     let done = unsafe {
         libc::syscall(
