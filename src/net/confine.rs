@@ -92,21 +92,13 @@ fn lock_files(needs: &Needs<'_>, interfaces: &[String]) -> Result<(), Errno> {
     }
     let sysctl = Path::new("/proc/sys/net");
     let mut held = vec![allow(sysctl, READ)];
-    for (family, table) in [
-        ("ipv4", "conf"),
-        ("ipv4", "neigh"),
-        ("ipv6", "conf"),
-        ("ipv6", "neigh"),
-    ] {
-        for interface in interfaces
+    for table in ["ipv4/conf", "ipv4/neigh", "ipv6/conf", "ipv6/neigh"] {
+        let table = sysctl.join(table);
+        // A name with a slash in it would be another place.
+        let names = interfaces
             .iter()
-            .filter(|name| lease::is_interface_name(name))
-        {
-            held.push(allow(
-                &sysctl.join(family).join(table).join(interface),
-                READ | WRITE,
-            ));
-        }
+            .filter(|name| lease::is_interface_name(name));
+        held.extend(names.map(|name| allow(&table.join(name), READ | WRITE)));
     }
     rules.restrict()?;
     // The rules hold while the descriptors do.
