@@ -4,6 +4,36 @@
 
 use std::net::Ipv6Addr;
 
+mod emit;
+mod parse;
+
+/// ICMPv6 type of a router solicitation.
+pub const SOLICITATION: u8 = 133;
+/// ICMPv6 type of a router advertisement.
+pub const ADVERTISEMENT: u8 = 134;
+/// ff02::1, where advertisements go.
+pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+/// ff02::2, where solicitations go.
+pub const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
+
+/// An ICMPv6 message with what its checks need of the packet around it.
+#[derive(Debug, Clone, Copy)]
+pub struct Packet<'a> {
+    /// Who sent it.
+    pub source: Ipv6Addr,
+    /// As it came in: 255 only if no router has forwarded it.
+    pub hop_limit: u8,
+    /// The message, whose checksum the kernel has verified.
+    pub bytes: &'a [u8],
+}
+
+/// What a host asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RouterSolicitation {
+    /// Source link-layer address, 6 bytes on Ethernet.
+    pub source: Option<[u8; 6]>,
+}
+
 /// What a router says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RouterAdvertisement {
@@ -94,3 +124,6 @@ pub struct SearchList {
     /// Domain names of letters, digits, `-` and `_`.
     pub domains: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;
