@@ -188,3 +188,17 @@ fn an_exhausted_pool() {
     );
     assert!(!lab.addresses().contains("inet "));
 }
+
+#[test]
+fn a_lease_for_ever() {
+    let Some(lab) = Lab::new() else { return };
+    let members = FULL.replace(
+        r#""valid-lifetime": 900,"#,
+        r#""valid-lifetime": 4294967295,"#,
+    );
+    let _server = kea::dhcp4(&lab.server, &lab.scratch, "srv", &members);
+    lab.ok(&["dhcp4", "--once", "eth0"]);
+    let addresses = lab.addresses();
+    assert!(addresses.contains("inet 10.9.0.50/24"), "{addresses}");
+    assert!(addresses.contains("valid_lft forever"), "{addresses}");
+}

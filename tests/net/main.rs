@@ -11,8 +11,12 @@
 
 mod dhcp4;
 mod dhcp_server;
+mod dhcpd4;
 mod json;
 mod kea4;
+mod many;
 mod netlink;
+mod relay;
 mod servers;
 mod support;
+mod two_servers;

@@ -82,8 +82,8 @@ impl Namespace {
         self.ip(&[
             "link", "add", here, "type", "veth", "peer", "name", there, "netns", netns,
         ]);
-        self.ip(&["link", "set", here, "up"]);
-        other.ip(&["link", "set", there, "up"]);
+        self.ip(&["link", "set", "dev", here, "up"]);
+        other.ip(&["link", "set", "dev", there, "up"]);
     }
 }
 
