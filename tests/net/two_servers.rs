@@ -5,13 +5,13 @@ use super::servers::{dhcpd, kea};
 
 /// Kea has 10.9.0.50–59, dhcpd 10.9.0.70–79.
 const KEA: &str = r#"
-"authoritative": true, "valid-lifetime": 16, "renew-timer": 2, "rebind-timer": 5,
+"authoritative": true, "valid-lifetime": 10, "renew-timer": 2, "rebind-timer": 5,
 "subnet4": [ {
   "id": 1, "subnet": "10.9.0.0/24", "pools": [ { "pool": "10.9.0.50 - 10.9.0.59" } ],
   "option-data": [ { "name": "routers", "data": "10.9.0.1" } ]
 } ]"#;
 const DHCPD: &str = "
-  ping-check false; default-lease-time 16; max-lease-time 16; min-lease-time 1;
+  ping-check false; default-lease-time 10; max-lease-time 10; min-lease-time 1;
   subnet 10.9.0.0 netmask 255.255.255.0 {
     authoritative;
     range 10.9.0.70 10.9.0.79; option routers 10.9.0.2;
