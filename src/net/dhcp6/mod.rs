@@ -3,9 +3,11 @@
 //! kernel. Invariant: a bad message or option is dropped alone, and nothing that a server sends ends the
 //! client.
 
+pub mod apply;
 pub mod duid;
 pub mod event;
 pub mod identity;
 pub mod lease;
 pub mod machine;
+pub mod record;
 pub mod udp;
