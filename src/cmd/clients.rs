@@ -147,7 +147,7 @@ impl Clients<'_> {
             &mut |name, note| {
                 let text = match note {
                     Note::Bound(_) if !verbose => return,
-                    Note::Bound(text) | Note::Problem(text) => text,
+                    Note::Bound(text) | Note::Problem(text) | Note::Remark(text) => text,
                 };
                 let line = format!("{}: {name}: {text}\n", self.protocol.kind);
                 // Nobody to tell where standard error is gone.

@@ -32,8 +32,10 @@ impl Protocol {
 pub enum Note {
     /// It has something new: a summary of all that it has.
     Bound(String),
-    /// Something failed, or a lease is gone.
+    /// Something failed, or a lease is gone: what waits for the client has not got what it wants.
     Problem(String),
+    /// Worth a line in the log, and nothing else: the first packet dropped for a reason.
+    Remark(String),
 }
 
 /// A client of one interface, with its sockets.

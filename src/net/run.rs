@@ -108,7 +108,7 @@ fn outcome(protocol: &Protocol, client: &mut dyn Client, began: Instant) -> Outc
         .into_iter()
         .filter_map(|note| match note {
             Note::Problem(text) => Some(text),
-            Note::Bound(_) => None,
+            Note::Bound(_) | Note::Remark(_) => None,
         });
     let problems: Vec<_> = problems.collect();
     let record = lease::load(client.name(), protocol.kind).filter(|_| client.is_ready());
