@@ -11,6 +11,7 @@ pub mod crash_test;
 pub mod entry;
 pub mod environment;
 pub mod fault;
+pub mod icmp6;
 pub mod inherited;
 pub mod klog;
 pub mod landlock;

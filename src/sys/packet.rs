@@ -136,7 +136,7 @@ impl AsFd for PacketSocket {
     }
 }
 
-fn set_option<T>(fd: &OwnedFd, level: i32, name: i32, value: &T) -> Result<(), Errno> {
+pub(super) fn set_option<T>(fd: &OwnedFd, level: i32, name: i32, value: &T) -> Result<(), Errno> {
     // SAFETY: the value is valid for reads of its own size; the callers pass the type that each option
     // is documented to take.
     Errno::result(unsafe {

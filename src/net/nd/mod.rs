@@ -1,4 +1,5 @@
 //! Neighbor discovery (RFC 4861) as far as hosts and advertising routers need it from user space:
-//! [`wire`] is bytes ↔ types. The host is `net/slaac`, the router `net/ra`.
+//! [`wire`] is bytes ↔ types, [`socket`] sends and receives them. The host is `net/slaac`, the router `net/ra`.
 
+pub mod socket;
 pub mod wire;
