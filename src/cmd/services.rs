@@ -1,10 +1,13 @@
 //! `services`: list the services and their states.
 
+use super::clients::exclusive;
 use super::{Call, Command, Flow, Group, Operand, Opt};
 use crate::failure::Failure;
 use crate::json::Json;
+use crate::net::confine;
 use crate::supervise::client::{Client, ServiceInfo};
 use crate::supervise::order::{self, Branch};
+use crate::supervise::rights::Rights;
 use crate::sys::child::Exit;
 use crate::time::Instant;
 
@@ -12,7 +15,7 @@ pub(super) const COMMAND: Command = Command {
     name: "services",
     group: Group::Services,
     summary: "list the services and their states",
-    usage: "[--json | --tree] [NAME…]",
+    usage: "[--json | --tree | --rights] [NAME…]",
     details: "\
 One line each: name, state, pid, seconds in this state, processes so far, why. With names, only
 those; a name that is not there is an error.
@@ -24,11 +27,15 @@ started again.
 --tree shows below each service what it needs, and in parentheses what it only comes after. What is
 below a service is shown once.
 
+--rights: the capabilities of each service's process, and its other limits ('help ps').
+
 --json: name, state, ready, reason, pid (or null), exit ({\"code\": N}, {\"signal\": N} or null),
-starts, since (milliseconds since boot), needs, after, critical.",
+starts, since (milliseconds since boot), needs, after, critical,
+rights (or null).",
     options: &[
         Opt::flag("json", "print as JSON: one array of objects"),
         Opt::flag("tree", "print who needs whom"),
+        Opt::flag("rights", "print what each may do"),
     ],
     see: &["spawn", "start", "stop", "restart", "logs", "reap", "ps"],
     terms: &["daemons", "systemctl", "dependencies", "status"],
@@ -36,6 +43,7 @@ starts, since (milliseconds since boot), needs, after, critical.",
         ("services", "list every service"),
         ("services web", "show one"),
         ("services --tree", "show what depends on what"),
+        ("services --rights", "show what each may do"),
     ],
     operands: Operand::Service,
     run,
@@ -43,10 +51,8 @@ starts, since (milliseconds since boot), needs, after, critical.",
 };
 
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
+    exclusive(call, &[&["json", "tree", "rights"]])?;
     let (json, tree) = (call.given.flag("json"), call.given.flag("tree"));
-    if json && tree {
-        return Err(Failure::usage("--json and --tree exclude each other"));
-    }
     let mut all = Client::required()?.services()?;
     let args = call.args.clone();
     let names: Vec<&str> = args.iter().map(|name| call.text(name)).collect::<Result<_, _>>()?;
@@ -66,6 +72,7 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     }
     match json {
         true => call.print(format_args!("{}", to_json(&all).as_str())),
+        false if call.given.flag("rights") => print_rights(call, &all),
         false => print_table(call, &all),
     }
     Ok(Flow::OK)
@@ -80,6 +87,16 @@ fn print_table(call: &mut Call<'_>, all: &[ServiceInfo]) {
     let now = Instant::now();
     for service in all {
         print_service(call, width, service, now);
+    }
+}
+
+fn print_rights(call: &mut Call<'_>, all: &[ServiceInfo]) {
+    let width = all.iter().map(|s| s.name.len()).max().unwrap_or(0).max(4);
+    let landlock = confine::under_landlock();
+    for service in all {
+        let rights = service.pid.and_then(|pid| Rights::of(pid, &landlock));
+        let text = rights.map_or_else(|| "-".to_owned(), |rights| rights.text());
+        call.print(format_args!("{:width$}  {text}\n", service.name));
     }
 }
 
@@ -120,6 +137,7 @@ fn print_branch(call: &mut Call<'_>, branch: &Branch<'_>) {
 
 fn to_json(all: &[ServiceInfo]) -> Json {
     let mut json = Json::default();
+    let landlock = confine::under_landlock();
     json.array();
     for service in all {
         json.object();
@@ -148,7 +166,13 @@ fn to_json(all: &[ServiceInfo]) -> Json {
             }
             json.end_array();
         }
-        json.key("critical").boolean(service.critical).end_object();
+        json.key("critical").boolean(service.critical);
+        json.key("rights");
+        match service.pid.and_then(|pid| Rights::of(pid, &landlock)) {
+            Some(rights) => json.text(&rights.text()),
+            None => json.null(),
+        };
+        json.end_object();
     }
     json.end_array().line();
     json

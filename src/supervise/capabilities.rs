@@ -77,6 +77,28 @@ pub fn parse(list: &str) -> Result<u64, &str> {
     Ok(set)
 }
 
+/// Whether a set has every capability that has a name. A kernel may know more of them, or fewer.
+pub fn is_all(set: u64) -> bool {
+    let all = (1 << NAMES.len()) - 1;
+    set & all == all
+}
+
+/// The names in a set with spaces between them; `all but …` where few are missing, `none`, `all`.
+pub fn show(set: u64) -> String {
+    let names = |inside: bool| {
+        let numbered = NAMES.iter().enumerate();
+        let chosen = numbered.filter(|(number, _)| (set >> number & 1 == 1) == inside);
+        chosen.map(|(_, name)| *name).collect::<Vec<_>>()
+    };
+    let (inside, outside) = (names(true), names(false));
+    match (inside.len(), outside.len()) {
+        (0, _) => "none".to_owned(),
+        (_, 0) => "all".to_owned(),
+        (_, 1..10) => format!("all but {}", outside.join(" ")),
+        _ => inside.join(" "),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -30,6 +30,7 @@ pub mod readiness;
 pub mod reload;
 mod report;
 mod requests;
+pub mod rights;
 pub mod server;
 pub mod service_file;
 pub mod settings;

@@ -9,6 +9,7 @@
     clippy::print_stderr
 )]
 
+mod confine;
 mod dhcp4;
 mod dhcp_server;
 mod dhcpd4;

@@ -41,7 +41,9 @@ fn ps_knows_what_procps_knows() {
         .collect();
     assert_eq!(
         heading,
-        ["PID", "PPID", "USER", "STATE", "MEMORY", "TIME", "COMMAND"]
+        [
+            "PID", "PPID", "USER", "RIGHTS", "STATE", "MEMORY", "TIME", "COMMAND"
+        ]
     );
     let line = lines
         .find(|line| line.split_whitespace().next() == Some(&pid))
@@ -50,7 +52,7 @@ fn ps_knows_what_procps_knows() {
     let theirs = run("ps", &["-o", "ppid=,user=,args=", "-p", &pid]).ok();
     let theirs: Vec<_> = theirs.split_whitespace().collect();
     assert_eq!([fields[1], fields[2]], theirs[..2]);
-    assert_eq!(fields[6..], theirs[2..]);
+    assert_eq!(fields[7..], theirs[2..]);
     let json = initsh(&["ps", "--json"]).ok();
     let entry = format!("\"pid\":{pid},\"ppid\":{},", std::process::id());
     let compact: String = json.split_whitespace().collect();

@@ -1,0 +1,145 @@
+//! What a kept client may still do, as the kernel tells it. That it can do its work all the same is what
+//! every other test of a kept client shows.
+
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use super::dhcp_server::{Dnsmasq, Scratch, eventually};
+use super::support::{INITSH, Namespace};
+
+/// CAP_NET_BIND_SERVICE, CAP_NET_ADMIN and CAP_NET_RAW.
+const THREE: &str = "0000000000003400";
+
+/// A cable between two namespaces, with a server that wants to be asked every two seconds.
+struct Lab {
+    client: Namespace,
+    scratch: Scratch,
+    server: Dnsmasq,
+    _other: Namespace,
+}
+
+impl Lab {
+    fn new() -> Option<Self> {
+        let (other, client) = (Namespace::new()?, Namespace::new()?);
+        other.veth("srv", &client, "eth0");
+        other.ip(&["addr", "add", "10.9.0.1/24", "dev", "srv"]);
+        let scratch = Scratch::new();
+        let range = "10.9.0.50,10.9.0.59,10m";
+        let options = [
+            "--dhcp-option=option:dns-server,10.9.0.3",
+            "--dhcp-option=option:T1,2",
+            "--dhcp-option=option:T2,8",
+        ];
+        let server = Dnsmasq::start(&other, &scratch, "srv", range, &options);
+        Some(Self {
+            client,
+            scratch,
+            server,
+            _other: other,
+        })
+    }
+
+    fn command(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = self.client.command(program, args);
+        command
+            .env("INITSH_RUN", self.scratch.path("run"))
+            .env("INITSH_ETC", self.scratch.path("etc"));
+        command
+    }
+}
+
+struct Client(Child);
+
+impl Client {
+    /// A line of its `/proc/PID/status`.
+    fn status(&self, key: &str) -> String {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        line.unwrap_or_default().trim().to_owned()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_kept_client_keeps_three_capabilities_and_renews() {
+    let Some(lab) = Lab::new() else { return };
+    let args = ["dhcp4", "--foreground", "--dns", "eth0"];
+    let client = Client(lab.command(INITSH, &args).spawn().unwrap());
+    eventually("confined", Duration::from_secs(10), || {
+        client.status("Seccomp:") == "2"
+    });
+    for (key, value) in [
+        ("CapEff:", THREE),
+        ("CapPrm:", THREE),
+        ("CapBnd:", THREE),
+        ("CapInh:", "0000000000000000"),
+        ("CapAmb:", "0000000000000000"),
+        ("NoNewPrivs:", "1"),
+    ] {
+        assert_eq!(client.status(key), value, "{key}");
+    }
+    eventually("renewed", Duration::from_secs(20), || {
+        lab.server.count("DHCPACK") >= 2
+    });
+    let resolv = lab.scratch.text("etc/resolv.conf");
+    assert!(resolv.contains("nameserver 10.9.0.3"), "{resolv}");
+
+    let output = lab.command(INITSH, &["ps", "--rights"]).output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let mut lines = shown.lines();
+    let id = client.0.id().to_string();
+    lines.find(|line| line.split_whitespace().next() == Some(&id));
+    let rights = lines.next().unwrap_or_default().trim();
+    let record = lab.scratch.text("run/leases/eth0.dhcp4.confined");
+    // Every kernel that Debian has shipped since 2023 has Landlock; where it is off, it is said so.
+    let landlock = ["", ", landlock"][usize::from(record.contains("landlock=yes"))];
+    let expected = format!("net_bind_service net_admin net_raw, no_new_privs{landlock}, seccomp");
+    assert_eq!(rights, expected, "{record}");
+    for step in ["no_new_privs", "capabilities", "seccomp"] {
+        assert!(record.contains(&format!("{step}=yes\n")), "{record}");
+    }
+}
+
+#[test]
+fn services_tell_the_rights_of_a_client_of_pid1() {
+    let Some(lab) = Lab::new() else { return };
+    let script = format!(
+        "for n in 1 2 3 4 5 6 7 8 9; do [ -e \"$INITSH_RUN/control\" ] || sleep 0.1; done
+         '{INITSH}' dhcp4 eth0; '{INITSH}' spawn --name other -- sleep 9
+         '{INITSH}' services --rights; '{INITSH}' services --json; '{INITSH}' ps; '{INITSH}' poweroff"
+    );
+    let mut command = lab.command("timeout", &["-k", "5", "30", "unshare"]);
+    let args = [
+        "-fp",
+        "--mount-proc",
+        INITSH,
+        "--pid1",
+        "--",
+        "/bin/sh",
+        "-c",
+    ];
+    let output = command.args(args).arg(&script).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let expected = "dhcp4.eth0  net_bind_service net_admin net_raw, no_new_privs";
+    assert!(text.contains(expected), "{text}");
+    let own = text
+        .lines()
+        .find(|line| line.starts_with("other  "))
+        .unwrap();
+    assert!(
+        own.contains("all") && !own.contains("no_new_privs"),
+        "{text}"
+    );
+    let json = "\"rights\":\"net_bind_service net_admin net_raw, no_new_privs";
+    assert!(text.contains(json), "{text}");
+    let client = text
+        .lines()
+        .find(|line| line.contains("dhcp4 --foreground"));
+    assert!(client.unwrap().contains(" confined "), "{text}");
+}
