@@ -1,5 +1,6 @@
-//! `waitfor`: wait for a path, link, device, service or setting.
+//! `waitfor`: wait for a path, link, device, service, setting or the network.
 
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use super::{Call, Command, Flow, Group, Operand, Opt};
 use crate::failure::Failure;
 use crate::net::netlink::{link, socket::Socket};
+use crate::net::online::{self, Wanted};
 use crate::script::settings;
 use crate::supervise::client::Client;
 use crate::system::device;
@@ -15,24 +17,30 @@ use crate::system::waiting;
 pub(super) const COMMAND: Command = Command {
     name: "waitfor",
     group: Group::Language,
-    summary: "wait for a path, link, device, service or setting",
-    usage: "[-t SECONDS] KIND NAME [STATE]",
+    summary: "wait for a path, link, device, service, setting or network",
+    usage: "[-q] [-t SECONDS] KIND NAME [STATE]",
     details: "path PATH                 until it exists
 link IF [up|carrier]      until the interface is there (is up, has a carrier)
 device NAME|MAJOR:MINOR   until the device is there: vda, /dev/vda, 254:0
 service NAME [STATE]      until it is ready (or in that state)
 setting NAME[=VALUE]      until it has a value (this value)
+online [4|6|any]          until there are a global address, checked, and a default route of that
+                          family (default any)
 When the time is over the status is 1 and the error says how things stood.",
-    options: &[Opt::value("timeout", "SECONDS", "how long at most (default 30)").short('t')],
+    options: &[
+        Opt::value("timeout", "SECONDS", "how long at most (default 30)").short('t'),
+        Opt::flag("quiet", "no error when the time is over, only the status").short('q'),
+    ],
     examples: &[
         ("waitfor link eth0 carrier", "until the cable is plugged in"),
         ("waitfor --timeout 5 device vda", "until the disk is there"),
         ("waitfor setting net.eth0.ip4", "until there is a lease"),
         ("waitfor service web", "until it is ready"),
+        ("waitfor online 6", "until IPv6 works"),
     ],
-    see: &["retry", "timeout", "sleep", "get"],
-    terms: &["poll", "until", "ready", "udevadm", "settle"],
-    operands: Operand::Words(&["path", "link", "device", "service", "setting"]),
+    see: &["retry", "timeout", "sleep", "get", "net"],
+    terms: &["poll", "until", "ready", "udevadm", "settle", "network"],
+    operands: Operand::Words(&["path", "link", "device", "service", "setting", "online"]),
     run,
     ..Command::DEFAULT
 };
@@ -43,6 +51,10 @@ type Look<'a> = Box<dyn FnMut() -> Result<Option<String>, Failure> + 'a>;
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let limit = call.given.duration("timeout")?.unwrap_or(Duration::from_secs(30));
     let args = std::mem::take(&mut call.args);
+    if args.first().is_some_and(|kind| kind == "online") {
+        let wanted = online_wanted(call, &args[1..])?;
+        return over(call, &args, limit, online::wait(wanted, limit)?);
+    }
     let (kind, name, state) = match args.as_slice() {
         [kind, name] => (call.text(kind)?, name, None),
         [kind, name, state] => (call.text(kind)?, name, Some(call.text(state)?)),
@@ -58,18 +70,37 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
             return Err(Failure::usage(format!("unexpected '{extra}'")));
         }
         _ => {
-            let known = "path, link, device, service or setting";
+            let known = "path, link, device, service, setting or online";
             return Err(Failure::usage(format!("'{kind}' cannot be waited for: expected {known}")));
         }
     };
-    match waiting::until(limit, &mut look)? {
+    let state = waiting::until(limit, &mut look)?;
+    over(call, &args, limit, state)
+}
+
+/// The end: `state` is how things stand if they are not as they were waited for.
+fn over(call: &Call<'_>, args: &[OsString], limit: Duration, state: Option<String>) -> Result<Flow, Failure> {
+    match state {
         None => Ok(Flow::OK),
+        Some(_) if call.given.flag("quiet") => Ok(Flow::Status(1)),
         Some(state) => {
             let millis = limit.as_millis();
-            let shown = if millis % 1000 == 0 { format!("{} s", millis / 1000) } else { format!("{millis} ms") };
+            let shown = if millis.is_multiple_of(1000) { format!("{} s", millis / 1000) } else { format!("{millis} ms") };
             let what = args.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
             Err(Failure::new(format!("waited {shown} for {what}: {state}")))
         }
+    }
+}
+
+fn online_wanted(call: &Call<'_>, words: &[OsString]) -> Result<Wanted, Failure> {
+    match words {
+        [] => Ok(Wanted::Any),
+        [word] => {
+            let word = call.text(word)?;
+            let bad = || Failure::usage(format!("'{word}' is no family: expected 4, 6 or any"));
+            Wanted::read(word).ok_or_else(bad)
+        }
+        [_, extra, ..] => Err(Failure::usage(format!("unexpected '{}'", extra.to_string_lossy()))),
     }
 }
 

@@ -7,6 +7,16 @@ use std::path::PathBuf;
 use crate::failure::Failure;
 use crate::net::store;
 use crate::paths;
+use crate::sort;
+
+pub mod times;
+
+/// The kinds of leases, in the order in which their keys count.
+pub const KINDS: [&str; 5] = ["dhcp4", "slaac", "dhcp6", "pd", "ra"];
+/// What follows a kind in the name of the record that says why there is no lease.
+pub const STATE: &str = ".state";
+/// What follows a kind in the name of the record of its counters.
+pub const STATS: &str = ".stats";
 
 /// Keys with their values, in the order in which they were set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,14 +69,7 @@ impl Record {
         for (key, value) in &self.0 {
             text.push_str(key);
             text.push('=');
-            for c in value.chars() {
-                if c.is_control() || c == '\\' {
-                    // Writing to a String cannot fail.
-                    let _ = write!(text, "\\x{:02x}", u32::from(c));
-                } else {
-                    text.push(c);
-                }
-            }
+            text.push_str(&escape(value));
             text.push('\n');
         }
         text
@@ -80,6 +83,20 @@ impl Record {
         }
         record
     }
+}
+
+/// A value as a file or a terminal may have it: control characters and the backslash become `\xNN`.
+pub fn escape(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for c in value.chars() {
+        if c.is_control() || c == '\\' {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\\x{:02x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 fn unescape(value: &str) -> String {
@@ -130,6 +147,51 @@ pub fn load(interface: &str, kind: &str) -> Option<Record> {
     Some(Record::parse(&String::from_utf8_lossy(&text)))
 }
 
+/// A record as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The interface.
+    pub interface: String,
+    /// The kind: `dhcp4`, without [`STATE`] or [`STATS`].
+    pub kind: &'static str,
+    /// What it says.
+    pub record: Record,
+}
+
+/// Every record whose name ends in `suffix` after its kind ([`STATE`], [`STATS`], or nothing for the leases
+/// themselves), by interface, then in the order of [`KINDS`]. None where the directory cannot be read.
+pub fn all(suffix: &str) -> Vec<Found> {
+    let mut found = Vec::new();
+    let entries = std::fs::read_dir(paths::run_dir().join("leases"));
+    for entry in entries.into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let split = name.to_str().and_then(|name| split(name, suffix));
+        let Some((interface, kind)) = split else {
+            continue;
+        };
+        if let Some(record) = load(interface, &format!("{kind}{suffix}")) {
+            found.push(Found {
+                interface: interface.to_owned(),
+                kind,
+                record,
+            });
+        }
+    }
+    let place = |kind| KINDS.iter().position(|known| *known == kind);
+    sort::sort_by(&mut found, |a, b| {
+        let names = a.interface.cmp(&b.interface);
+        names.then(place(a.kind).cmp(&place(b.kind)))
+    });
+    found
+}
+
+/// Interface and kind of a file's name; interfaces may have dots in theirs.
+fn split<'a>(name: &'a str, suffix: &str) -> Option<(&'a str, &'static str)> {
+    let (interface, kind) = name.strip_suffix(suffix)?.rsplit_once('.')?;
+    let kind = KINDS.iter().find(|known| **known == kind)?;
+    is_interface_name(interface).then_some((interface, *kind))
+}
+
 /// Removes a record. Errors: the file cannot be removed.
 pub fn remove(interface: &str, kind: &str) -> Result<(), Failure> {
     store::remove(&path(interface, kind))
@@ -168,6 +230,17 @@ mod tests {
             Record::parse(text);
         }
         assert_eq!(Record::parse("a=\\xzz\\x41").get("a"), Some("zzA"));
+    }
+
+    #[test]
+    fn names_of_files() {
+        assert_eq!(split("eth0.dhcp4", ""), Some(("eth0", "dhcp4")));
+        assert_eq!(split("eth0.100.slaac", ""), Some(("eth0.100", "slaac")));
+        assert_eq!(split("eth0.dhcp4.state", STATE), Some(("eth0", "dhcp4")));
+        assert_eq!(split("eth0.dhcp4.state", ""), None);
+        assert_eq!(split("eth0.dhcp4", STATS), None);
+        assert_eq!(split(".eth0.dhcp4.77", ""), None);
+        assert_eq!(split("..dhcp4", ""), None);
     }
 
     #[test]

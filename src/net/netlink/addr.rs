@@ -25,6 +25,10 @@ pub const NO_DAD: u32 = 0x02;
 pub const OPTIMISTIC: u32 = 0x04;
 /// IFA_F_NOPREFIXROUTE: without the route to the address's own network.
 pub const NO_PREFIX_ROUTE: u32 = 0x200;
+/// IFA_F_DEPRECATED: new connections use another one.
+pub const DEPRECATED: u32 = 0x20;
+/// RT_SCOPE_LINK: addresses of a smaller scope number are good beyond the link.
+pub const LINK_SCOPE: u8 = libc::RT_SCOPE_LINK;
 /// IFA_CACHEINFO: INFINITY_LIFE_TIME.
 const FOR_EVER: u32 = u32::MAX;
 

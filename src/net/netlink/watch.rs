@@ -1,5 +1,5 @@
-//! Tells that some link has changed. What has changed is asked for anew with [`super::link`]: messages
-//! may be lost (ENOBUFS), the state of a link may not.
+//! Tells that some link, address or route has changed. What has changed is asked for anew: messages may be
+//! lost (ENOBUFS), the state of a link may not.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -13,19 +13,31 @@ use crate::failure::{Doing, Failure};
 /// RTMGRP_LINK of linux/rtnetlink.h: changes of links.
 const LINKS: u32 = 1;
 
-/// A subscription to the changes of links.
+/// RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE: addresses and routes.
+const CONFIGURATION: u32 = 0x10 | 0x40 | 0x100 | 0x400;
+
+/// A subscription to changes.
 #[derive(Debug)]
 pub struct Watch {
     socket: Socket,
 }
 
 impl Watch {
-    /// Subscribes. Changes from now on make the descriptor readable.
+    /// Subscribes to the changes of links. Changes from now on make the descriptor readable.
     pub fn open() -> Result<Self, Failure> {
+        Self::on(LINKS)
+    }
+
+    /// Subscribes to the changes of links, addresses and routes.
+    pub fn configuration() -> Result<Self, Failure> {
+        Self::on(LINKS | CONFIGURATION)
+    }
+
+    fn on(groups: u32) -> Result<Self, Failure> {
         let what = || "watch the network links";
         let mut socket = Socket::new(NETLINK_ROUTE).doing(what)?;
         socket.set_non_blocking(true).doing(what)?;
-        socket.bind(&SocketAddr::new(0, LINKS)).doing(what)?;
+        socket.bind(&SocketAddr::new(0, groups)).doing(what)?;
         Ok(Self { socket })
     }
 

@@ -92,11 +92,14 @@ pub fn size(params: &Params) -> Option<Size> {
     })
 }
 
+/// Services that serve the network itself, or wait for it: the beginnings of their names.
+const NETWORK: [&str; 6] = ["dhcp4.", "dhcp6.", "slaac.", "pd.", "ra.", "on."];
+
 /// Whether a service is one for whose sake the machine stays up. The network clients of the boot script
 /// are not: every machine has them.
 pub fn keeps_machine_up(name: &str, state: &str) -> bool {
     let over = matches!(state, "Stopped" | "Failed");
-    !over && !name.starts_with("dhcp4.")
+    !over && !NETWORK.iter().any(|kind| name.starts_with(kind))
 }
 
 #[cfg(test)]
@@ -164,6 +167,15 @@ mod tests {
         assert!(keeps_machine_up("web", "Backoff"));
         assert!(!keeps_machine_up("web", "Failed"));
         assert!(!keeps_machine_up("web", "Stopped"));
-        assert!(!keeps_machine_up("dhcp4.eth0", "Running"));
+        for name in [
+            "dhcp4.eth0",
+            "dhcp6.eth0",
+            "slaac.eth0",
+            "ra.lan",
+            "on.eth0.bound",
+        ] {
+            assert!(!keeps_machine_up(name, "Running"), "{name}");
+        }
+        assert!(keeps_machine_up("online", "Running"));
     }
 }
