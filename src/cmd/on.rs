@@ -29,9 +29,9 @@ events, of any protocol (dhcp4, slaac, dhcp6) on the interface:
   prefix   the delegated prefixes are others or gone; on a downstream link: its own prefix
 
 The script is one for initsh. It has the variables event, interface and protocol, and asks for what
-it needs: ${net.eth0.ip4}, or 'get net.$interface.pd'. Nothing that a server has said is ever put into
-its text. While it runs nothing else of this hook does; what happens meanwhile is looked at afterwards,
-and only the difference counts. A lease that is there when the hook is set counts as bound.
+it needs: ${net.eth0.ip4}, or 'get net.$interface.pd'. Nothing that a server has said is ever put
+into its text. While it runs nothing else of this hook does; what happens meanwhile is looked at
+afterwards, and only the difference counts. A lease that is there already counts as bound.
 
 A hook is a service, on.IF.EVENT; it remembers what its script has run for, and a script that was
 interrupted runs again, so it may run twice for one event, never not at all. A script that fails or
