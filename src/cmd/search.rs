@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn by_spelling() {
         assert_eq!(names(spelled_like("muont")), ["mount"]);
-        assert_eq!(names(spelled_like("dhcp")), ["dhcp4"]);
+        assert_eq!(names(spelled_like("dhcp")), ["dhcp4", "dhcp6"]);
         assert!(spelled_like("xy").is_empty());
         assert!(spelled_like(&"long".repeat(1000)).is_empty());
     }

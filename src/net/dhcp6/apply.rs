@@ -26,7 +26,8 @@ pub struct Policy {
     pub no_routes: bool,
     /// Write `resolv.conf`.
     pub dns: bool,
-    /// Metric of the routes, and the place of its servers in `resolv.conf`; `None`: [`METRIC`].
+    /// Metric of the routes, and the place of its servers in `resolv.conf`; `None`: 4096, and
+    /// 1000 + interface index.
     pub metric: Option<u32>,
     /// When addresses may be used.
     pub dad: Dad,
@@ -35,6 +36,11 @@ pub struct Policy {
 impl Policy {
     fn metric(&self) -> u32 {
         self.metric.unwrap_or(METRIC)
+    }
+
+    /// The place of an interface's servers in `resolv.conf`: beside those that DHCPv4 gets there.
+    pub fn dns_metric(&self, index: u32) -> u32 {
+        self.metric.unwrap_or(index.saturating_add(1000))
     }
 }
 

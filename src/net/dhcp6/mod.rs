@@ -4,8 +4,10 @@
 //! client.
 
 pub mod apply;
+pub mod driver;
 pub mod duid;
 pub mod event;
+pub mod held;
 pub mod identity;
 pub mod lease;
 pub mod machine;

@@ -134,7 +134,8 @@ pub fn summary(record: &Record) -> String {
     text
 }
 
-fn prefix_of(delegated: &DelegatedPrefix) -> String {
+/// `2001:db8:1::/56`
+pub fn prefix_of(delegated: &DelegatedPrefix) -> String {
     format!("{}/{}", delegated.prefix, delegated.length)
 }
 

@@ -16,6 +16,9 @@ const LINKS: u32 = 1;
 /// RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE: addresses and routes.
 const CONFIGURATION: u32 = 0x10 | 0x40 | 0x100 | 0x400;
 
+/// RTMGRP_IPV6_IFADDR: IPv6 addresses.
+const ADDRESSES6: u32 = 0x100;
+
 /// A subscription to changes.
 #[derive(Debug)]
 pub struct Watch {
@@ -26,6 +29,11 @@ impl Watch {
     /// Subscribes to the changes of links. Changes from now on make the descriptor readable.
     pub fn open() -> Result<Self, Failure> {
         Self::on(LINKS)
+    }
+
+    /// Subscribes to the changes of IPv6 addresses.
+    pub fn addresses6() -> Result<Self, Failure> {
+        Self::on(ADDRESSES6)
     }
 
     /// Subscribes to the changes of links, addresses and routes.

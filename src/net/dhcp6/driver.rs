@@ -1,0 +1,525 @@
+//! One interface's client: the machine with its socket, and what tells it about its link. Invariant:
+//! nothing here blocks, and nothing that a packet or a full disk does ends the client; only the loss of
+//! its interface does.
+
+use std::net::Ipv6Addr;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+
+use super::apply::Policy;
+use super::event::{Config, Input, Loss, Output, Phase, Timing, WantedPrefix};
+use super::held::Held;
+pub use super::held::KIND;
+use super::identity::{self, Choice};
+use super::machine::Machine;
+use super::record::{self, Holder};
+use super::udp::{Datagram, LONGEST, Udp};
+use crate::failure::Failure;
+use crate::net::client::{self, Note, Protocol};
+pub use crate::net::dhcp4::driver::usable;
+use crate::net::driver::{Session, Turn, turn};
+use crate::net::lease::{self, Record};
+use crate::net::link_local::{self, Dad};
+use crate::net::netlink::link::{self, Link};
+use crate::net::netlink::socket::Socket as Netlink;
+use crate::net::netlink::watch::Watch;
+use crate::net::random::entropy;
+use crate::net::stats::Stats;
+use crate::time::Instant;
+
+/// The kind of the record that says why there is no lease.
+const STATE: &str = "dhcp6.state";
+/// DHCPv6 as the command, the service and the record know it.
+pub const PROTOCOL: Protocol = Protocol {
+    kind: KIND,
+    summary: record::summary,
+    usable,
+};
+/// Datagrams read at one go, so that a flood cannot keep the client from its deadlines.
+const BURST: usize = 64;
+/// How often it tries to get a socket where something else than the link is in the way.
+const RETRY: Duration = Duration::from_secs(5);
+/// How long a server may take to confirm a RELEASE; the lease is not used any more in any case.
+const RELEASE: Duration = Duration::from_secs(3);
+
+/// What a client is asked to do. With neither address nor prefixes it only asks for information.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What of a lease is used.
+    pub policy: Policy,
+    /// An address is wanted (IA_NA).
+    pub address: bool,
+    /// Prefixes are wanted (one IA_PD each).
+    pub prefixes: Vec<Hint>,
+    /// When messages are repeated.
+    pub timing: Timing,
+    /// SOLICIT asks for rapid commit.
+    pub rapid_commit: bool,
+    /// The server may send RECONFIGURE.
+    pub reconfigure: bool,
+    /// Options to ask for besides the usual.
+    pub requested: Vec<u16>,
+    /// Who the client is.
+    pub duid: Choice,
+    /// IAID of the first identity association of each kind; `None`: from the hardware address.
+    pub iaid: Option<u32>,
+}
+
+/// The prefix that is hoped for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hint {
+    /// Unspecified where only the length is hoped for.
+    pub prefix: Ipv6Addr,
+    /// 0: any.
+    pub length: u8,
+}
+
+impl Hint {
+    /// No hopes.
+    pub const ANY: Self = Self {
+        prefix: Ipv6Addr::UNSPECIFIED,
+        length: 0,
+    };
+}
+
+impl Default for Options {
+    /// An address and no prefix.
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            address: true,
+            prefixes: Vec::new(),
+            timing: Timing::Fast,
+            rapid_commit: true,
+            reconfigure: false,
+            requested: Vec::new(),
+            duid: Choice::Kept,
+            iaid: None,
+        }
+    }
+}
+
+/// A client of one interface.
+pub struct Client {
+    link: Link,
+    dad: Dad,
+    wants_prefix: bool,
+    machine: Machine,
+    watch: Watch,
+    /// While an address is awaited or being checked.
+    addresses: Option<Watch>,
+    udp: Option<Udp>,
+    /// The machine knows that the link is up.
+    linked: bool,
+    /// When to try again to get a socket, and why there is none.
+    retry: Option<Instant>,
+    obstacle: Option<String>,
+    held: Held,
+    ready: bool,
+    gone: Option<Failure>,
+    notes: Vec<Note>,
+    trouble: Option<String>,
+    reported: String,
+    stats: Stats,
+}
+
+impl Client {
+    /// Brings the interface up, takes up what an earlier client has left and sends the first message, or
+    /// waits for a carrier.
+    ///
+    /// Errors: no such interface, not an Ethernet interface, no permission, no DUID as it was chosen.
+    pub fn start(name: &str, options: Options) -> Result<Self, Failure> {
+        let mut client = Self::prepare(name, options)?;
+        if client.link.carrier {
+            client.link_up(Instant::now());
+        }
+        Ok(client)
+    }
+
+    fn prepare(name: &str, options: Options) -> Result<Self, Failure> {
+        let mut netlink = Netlink::open()?;
+        let mut link = usable(&mut netlink, name)?;
+        // Before the question, so that no change falls between the two.
+        let watch = Watch::open()?;
+        if options.policy.dad == Dad::Optimistic {
+            link_local::allow_optimistic(name);
+        }
+        if !link.up {
+            link::set_up(&mut netlink, link.index, true)?;
+            link = link::by_name(&mut netlink, name)?;
+        }
+        let _ = lease::remove(name, STATE);
+        let now = Instant::now();
+        let config = config(&link, &options)?;
+        let holder = Holder {
+            duid: config.duid.clone(),
+            iaid: config.address,
+        };
+        let held = Held::load(name, options.policy.clone(), holder, now);
+        let resumed = held.resumable(&config, now);
+        let mut machine = Machine::new(config, entropy(&link));
+        if let Some((lease, since)) = resumed {
+            machine.handle(Input::Resume(&lease, since), now);
+        }
+        Ok(Self {
+            dad: options.policy.dad,
+            wants_prefix: !options.prefixes.is_empty(),
+            machine,
+            watch,
+            addresses: None,
+            udp: None,
+            linked: false,
+            retry: None,
+            obstacle: None,
+            held,
+            ready: false,
+            gone: None,
+            notes: Vec::new(),
+            trouble: None,
+            reported: String::new(),
+            stats: Stats::new(name, KIND),
+            link,
+        })
+    }
+
+    fn handle(&mut self, input: Input<'_>, now: Instant) {
+        self.machine.handle(input, now);
+        while let Some(output) = self.machine.poll() {
+            match output {
+                Output::Send(message) => self.send(&message),
+                Output::Configure(lease, since) => {
+                    let lacks = self.wants_prefix && lease.prefixes.is_empty();
+                    self.watch_addresses();
+                    let notes = self.held.configure(&self.link, lease, since, now);
+                    self.changed(notes, lacks);
+                }
+                Output::Inform(other) => {
+                    let notes = self.held.inform(&self.link, &other, now);
+                    self.changed(notes, false);
+                }
+                Output::Deconfigure(loss) => {
+                    self.ready = false;
+                    let notes = self.held.deconfigure(&self.link, loss);
+                    self.notes.extend(notes);
+                }
+                Output::Dropped(reason) => self.dropped(reason),
+                Output::Trouble(text) => {
+                    self.notes.push(Note::Remark(text.clone()));
+                    self.trouble = Some(text);
+                }
+            }
+        }
+        self.report_trouble();
+    }
+
+    fn changed(&mut self, notes: Vec<Note>, lacks_prefix: bool) {
+        self.notes.extend(notes);
+        if lacks_prefix && !self.ready {
+            let why = self.trouble.take();
+            let why = why.map_or_else(String::new, |why| format!(": {why}"));
+            self.note(format!("no prefix is delegated{why}"));
+        }
+        self.ready = true;
+    }
+
+    fn send(&mut self, message: &[u8]) {
+        if self.udp.is_none() && !self.connect() {
+            return;
+        }
+        let Some(udp) = &self.udp else { return };
+        match udp.send(message) {
+            Ok(()) => {
+                self.obstacle = None;
+                self.stats.count(sent(message));
+            }
+            // It will be sent again, from a new socket: the address may be gone.
+            Err(failure) => {
+                self.udp = None;
+                self.obstacle = Some(failure.to_string());
+                self.stats.count("failed-send");
+            }
+        }
+    }
+
+    fn link_up(&mut self, now: Instant) {
+        self.retry = None;
+        if !self.connect() {
+            self.retry = Some(now + RETRY);
+            self.report_trouble();
+            return;
+        }
+        self.linked = true;
+        self.held.restore(&self.link, now);
+        self.handle(Input::LinkUp, now);
+    }
+
+    /// Gets a socket on a link-local address; `false` where there is none yet.
+    fn connect(&mut self) -> bool {
+        // Before the question, so that no change falls between the two.
+        self.watch_addresses();
+        let opened = Netlink::open()
+            .and_then(|mut netlink| link_local::ensure(&mut netlink, &self.link, self.dad))
+            .and_then(|local| local.map(|local| Udp::open(&self.link, local)).transpose());
+        match opened {
+            Ok(udp) => {
+                self.udp = udp;
+                self.obstacle = None;
+            }
+            Err(failure) => {
+                let text = failure.to_string();
+                if self.obstacle.as_ref() != Some(&text) {
+                    self.note(text.clone());
+                }
+                self.obstacle = Some(text);
+            }
+        }
+        self.udp.is_some()
+    }
+
+    fn watch_addresses(&mut self) {
+        if self.addresses.is_none() {
+            self.addresses = Watch::addresses6().ok();
+        }
+    }
+
+    fn look_at_addresses(&mut self, now: Instant) {
+        if !self.linked && self.link.carrier {
+            self.link_up(now);
+        }
+        while let Some(ip) = self.held.conflict(&self.link) {
+            self.stats.count("conflict");
+            self.notes
+                .push(Note::Remark(format!("another host has {ip}: declined")));
+            self.handle(Input::Conflict(ip), now);
+        }
+        if self.linked && !self.held.is_unconfirmed() {
+            self.addresses = None;
+        }
+    }
+
+    fn look_at_link(&mut self, now: Instant) {
+        let found =
+            Netlink::open().and_then(|mut netlink| link::by_name(&mut netlink, &self.link.name));
+        let found = match found {
+            Ok(link) if link.index == self.link.index => link,
+            Ok(_) => {
+                self.gone = Some(Failure::errno(self.link.name.clone(), Errno::ENODEV));
+                return;
+            }
+            Err(failure) if failure.cause() == Some(Errno::ENODEV) => {
+                self.gone = Some(failure);
+                return;
+            }
+            Err(failure) => return self.note(failure.to_string()),
+        };
+        let had = self.link.carrier;
+        self.link = found;
+        match (had, self.link.carrier) {
+            (false, true) => self.link_up(now),
+            (true, false) => {
+                (self.linked, self.udp, self.retry) = (false, None, None);
+                self.handle(Input::LinkDown, now);
+            }
+            _ => {}
+        }
+    }
+
+    fn read_datagrams(&mut self, now: Instant) {
+        let mut buffer = [0; LONGEST + 1];
+        for _ in 0..BURST {
+            match self.udp.as_ref().and_then(|udp| udp.receive(&mut buffer)) {
+                None => return,
+                Some(Datagram::TooLong) => self.dropped("dropped-length"),
+                Some(Datagram::Whole(length)) => {
+                    let message = &buffer[..length];
+                    self.stats.count(received(message));
+                    self.handle(Input::Received(message), now);
+                }
+            }
+        }
+    }
+
+    fn dropped(&mut self, reason: &'static str) {
+        if self.stats.count(reason) {
+            let text = format!("{reason}; more of it is only counted");
+            self.notes.push(Note::Remark(text));
+        }
+    }
+
+    fn note(&mut self, text: String) {
+        self.notes.push(Note::Problem(text));
+    }
+
+    /// Leaves a record of why there is no lease, for whoever waits for one in another process.
+    fn report_trouble(&mut self) {
+        let obstacle = || self.obstacle.clone().filter(|_| !self.linked);
+        let trouble = self.machine.trouble().or_else(obstacle).unwrap_or_default();
+        if trouble == self.reported {
+            return;
+        }
+        if trouble.is_empty() {
+            let _ = lease::remove(&self.link.name, STATE);
+        } else {
+            let mut lines = Record::default();
+            lines.set("reason", &trouble);
+            let _ = lease::save(&self.link.name, STATE, &lines);
+        }
+        self.reported = trouble;
+    }
+}
+
+impl client::Client for Client {
+    fn name(&self) -> &str {
+        &self.link.name
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ready && (self.dad == Dad::Optimistic || !self.held.is_unconfirmed())
+    }
+
+    fn why(&self) -> String {
+        match (&self.gone, &self.obstacle) {
+            (Some(failure), _) => failure.to_string(),
+            (None, Some(obstacle)) => obstacle.clone(),
+            (None, None) if self.ready => "its address is still being checked".to_owned(),
+            (None, None) if self.link.carrier && !self.linked => {
+                "no link-local address yet".to_owned()
+            }
+            (None, None) => self.machine.explain(),
+        }
+    }
+
+    fn gone(&self) -> Option<&Failure> {
+        self.gone.as_ref()
+    }
+
+    fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+}
+
+impl Session for Client {
+    fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
+        let sockets = [
+            Some(self.watch.as_fd()),
+            self.addresses.as_ref().map(AsFd::as_fd),
+            self.udp.as_ref().map(AsFd::as_fd),
+        ];
+        let sockets = sockets.into_iter().flatten();
+        fds.extend(sockets.map(|socket| PollFd::new(socket, PollFlags::POLLIN)));
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let all = [self.machine.deadline(), self.stats.deadline(), self.retry];
+        all.into_iter().flatten().min()
+    }
+
+    fn wake(&mut self, now: Instant) {
+        if self.watch.changed() {
+            self.look_at_link(now);
+        }
+        if self.addresses.as_ref().is_some_and(Watch::changed) {
+            self.look_at_addresses(now);
+        }
+        if self.retry.is_some_and(|at| at <= now) {
+            self.link_up(now);
+        }
+        self.read_datagrams(now);
+        self.handle(Input::Timeout, now);
+        self.stats.write(now);
+    }
+}
+
+/// Gives back what the client of an interface has, and stops using it; whether it had anything. Servers
+/// that do not answer are not waited for longer than [`RELEASE`].
+///
+/// Errors: no such interface, Ctrl-C.
+pub fn release(name: &str) -> Result<bool, Failure> {
+    let Some(record) = lease::load(name, KIND) else {
+        return Ok(false);
+    };
+    let known = record::read(&record);
+    let policy = Policy {
+        dns: true,
+        ..Policy::default()
+    };
+    let options = match &known {
+        Some((lease, _, holder)) => Options {
+            policy,
+            address: holder.iaid.is_some(),
+            iaid: holder.iaid,
+            duid: Choice::Exact(holder.duid.clone()),
+            prefixes: vec![Hint::ANY; lease.prefixes.len()],
+            ..Options::default()
+        },
+        None => Options {
+            policy,
+            address: false,
+            ..Options::default()
+        },
+    };
+    let mut client = [Client::prepare(name, options)?];
+    let [only] = &mut client;
+    if only.link.carrier {
+        only.connect();
+    }
+    let end = Instant::now() + RELEASE;
+    only.handle(Input::Release, Instant::now());
+    while client[0].machine.phase() == Phase::Releasing && client[0].udp.is_some() {
+        if turn(&mut client, None, Some(end))? == Turn::Over {
+            break;
+        }
+    }
+    let [only] = &mut client;
+    // What the machine has not taken up: configuration without a lease, or what has ended.
+    let _ = only.held.deconfigure(&only.link, Loss::Released);
+    let _ = lease::remove(name, STATE);
+    Ok(true)
+}
+
+fn config(link: &Link, options: &Options) -> Result<Config, Failure> {
+    let first = options.iaid.unwrap_or_else(|| identity::iaid(link, 0));
+    let wanted = options.prefixes.iter().enumerate();
+    let wanted = wanted.map(|(nth, hint)| WantedPrefix {
+        iaid: identity::another(first, nth),
+        prefix: hint.prefix,
+        length: hint.length,
+    });
+    Ok(Config {
+        duid: identity::obtain(&options.duid, link)?,
+        address: options.address.then_some(first),
+        prefixes: wanted.collect(),
+        timing: options.timing,
+        rapid_commit: options.rapid_commit,
+        reconfigure: options.reconfigure,
+        requested: options.requested.clone(),
+    })
+}
+
+/// The counter of a message that was sent (RFC 8415 §7.3).
+fn sent(message: &[u8]) -> &'static str {
+    match message.first() {
+        Some(1) => "sent-solicit",
+        Some(3) => "sent-request",
+        Some(4) => "sent-confirm",
+        Some(5) => "sent-renew",
+        Some(6) => "sent-rebind",
+        Some(8) => "sent-release",
+        Some(9) => "sent-decline",
+        Some(11) => "sent-information-request",
+        _ => "sent-other",
+    }
+}
+
+/// The counter of a message that came in.
+fn received(message: &[u8]) -> &'static str {
+    match message.first() {
+        Some(2) => "received-advertise",
+        Some(7) => "received-reply",
+        Some(10) => "received-reconfigure",
+        _ => "received-other",
+    }
+}
