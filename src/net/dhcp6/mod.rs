@@ -4,6 +4,7 @@
 //! client.
 
 pub mod apply;
+pub mod authentication;
 pub mod driver;
 pub mod duid;
 pub mod event;
@@ -11,5 +12,10 @@ pub mod held;
 pub mod identity;
 pub mod lease;
 pub mod machine;
+pub mod md5;
+pub mod options;
 pub mod record;
+pub mod reply;
+pub mod timing;
 pub mod udp;
+pub mod wire;
