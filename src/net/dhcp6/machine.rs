@@ -505,6 +505,9 @@ impl Machine {
 
     /// RFC 8415 §18.2.7: what is given back is not used from before the message is sent.
     fn release(&mut self, now: Instant) {
+        if self.phase() == Phase::Releasing {
+            return;
+        }
         if self.holds() {
             let filled = self.held.iter().filter(|ia| !ia.held.is_empty());
             let wishes: Vec<_> = filled.map(Association::wish).collect();
@@ -572,3 +575,6 @@ fn item(address: Ipv6Addr, length: u8, times: Lifetimes) -> Item {
         excluded: None,
     }
 }
+
+#[cfg(test)]
+mod tests;
