@@ -15,6 +15,7 @@ pub mod link_local;
 pub mod nd;
 pub mod netlink;
 pub mod online;
+pub mod pd;
 pub mod random;
 pub mod resolv;
 pub mod run;
