@@ -7,6 +7,7 @@ pub mod confine;
 pub mod dhcp4;
 pub mod dhcp6;
 pub mod driver;
+pub mod forwarding;
 pub mod hook;
 pub mod ifconfig;
 pub mod lease;
