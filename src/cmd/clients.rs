@@ -94,7 +94,9 @@ impl Clients<'_> {
         if call.given.flag("release") {
             return self.give_up(pid1.as_mut(), &names);
         }
-        let dns = !call.given.flag("no-dns") && (pid1.is_some() || call.given.flag("dns"));
+        let dns = writes_dns(call)
+            && !call.given.flag("no-dns")
+            && (pid1.is_some() || call.given.flag("dns"));
         let outcomes = match pid1.as_mut().filter(|_| !call.given.flag("once")) {
             Some(pid1) => {
                 let request = Request {
@@ -127,10 +129,18 @@ impl Clients<'_> {
     }
 
     fn keep(&self, call: &mut Call<'_>, names: &[String]) -> Result<Flow, Failure> {
-        let (verbose, dns) = (call.given.flag("verbose"), call.given.flag("dns"));
+        let (verbose, dns) = (
+            call.given.flag("verbose"),
+            writes_dns(call) && call.given.flag("dns"),
+        );
         call.flush()?;
         let mode = Mode { once: false, dns };
         let mut writes: Vec<_> = paths::state_dir().into_iter().collect();
+        writes.push(paths::run_dir().join(match self.protocol.kind {
+            // What it reads is taken to be what it writes.
+            "ra" => "resolv",
+            kind => kind,
+        }));
         if dns {
             // The client tells that it cannot write, should it want to.
             writes.extend(resolv::prepare().unwrap_or_default());
@@ -231,8 +241,17 @@ pub(super) fn exclusive(call: &Call<'_>, groups: &[&[&str]]) -> Result<(), Failu
     Ok(())
 }
 
+/// Whether the command has the options [`DNS`] and [`NO_DNS`].
+fn writes_dns(call: &Call<'_>) -> bool {
+    let mut options = call.command.options.iter();
+    options.any(|option| option.long == NO_DNS.long)
+}
+
 /// What the service is told; it always writes resolv.conf unless that is refused here.
 fn passed_on(call: &Call<'_>) -> Vec<OsString> {
+    if !writes_dns(call) {
+        return call.given.words_but(&OF_THE_RUN[..5]);
+    }
     let mut words = call.given.words_but(&OF_THE_RUN);
     if !call.given.flag("no-dns") {
         words.push("--dns".into());

@@ -2,7 +2,6 @@
 //! advertisements of others loses it.
 
 use crate::failure::Failure;
-use crate::sort;
 use crate::system::sysctl;
 
 const FORWARDING: &str = "net/ipv6/conf/all/forwarding";
@@ -37,9 +36,7 @@ fn interfaces() -> Vec<String> {
     let entries = std::fs::read_dir("/proc/sys/net/ipv6/conf");
     let names = entries.into_iter().flatten().flatten();
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<_> = names
-        .filter(|name| name != "all" && name != "default")
-        .collect();
-    sort::sort(&mut names);
     names
+        .filter(|name| name != "all" && name != "default")
+        .collect()
 }

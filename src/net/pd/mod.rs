@@ -6,5 +6,6 @@
 pub mod assign;
 pub mod delegation;
 pub mod driver;
+pub mod listing;
 pub mod pool;
 pub mod store;
