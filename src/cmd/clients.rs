@@ -137,7 +137,7 @@ impl Clients<'_> {
         let mode = Mode { once: false, dns };
         let mut writes: Vec<_> = paths::state_dir().into_iter().collect();
         writes.push(paths::run_dir().join(match self.protocol.kind {
-            // What it reads is taken to be what it writes.
+            // It only reads there.
             "ra" => "resolv",
             kind => kind,
         }));

@@ -17,6 +17,7 @@ mod json;
 mod kea4;
 mod many;
 mod netlink;
+mod pd;
 mod relay;
 mod servers;
 mod support;

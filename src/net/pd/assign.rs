@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(steps, [set(&old)]);
         // There already, a second later.
         let later = address("2001:db8:1::1", Some(2999), Some(8998));
-        assert_eq!(plan(&[old.clone()], &[later], &own), []);
+        assert_eq!(plan(std::slice::from_ref(&old), &[later], &own), []);
         // Replaced: the new one first, two hours for the old one.
         let present = [foreign.clone(), old.clone()];
         let ending = address("2001:db8:1::1", Some(0), Some(7200));

@@ -253,12 +253,15 @@ fn claims_that_contradict_one_another_are_not_restored() {
     assert_eq!(pool.claims().len(), 2);
 }
 
+/// IAID, bits, length, and bits and length of what is excluded.
+type Raw = (u32, u16, u8, Option<(u16, u8)>);
+
 /// What happens to a pool: somebody wants or frees something, or the prefixes change.
 #[derive(Debug, Clone)]
 enum Step {
     Want(u8, Option<u8>, Option<u64>),
     Free(u8),
-    Prefixes(Vec<(u32, u16, u8, Option<(u16, u8)>)>),
+    Prefixes(Vec<Raw>),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -275,7 +278,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..60)
 }
 
-fn prefixes(list: &[(u32, u16, u8, Option<(u16, u8)>)]) -> Vec<Wan> {
+fn prefixes(list: &[Raw]) -> Vec<Wan> {
     let cut = |bits: u128, length: u8| {
         let mask = u128::MAX << (128 - u32::from(length));
         (Ipv6Addr::from_bits(bits & mask), length)
