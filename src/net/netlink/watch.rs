@@ -1,7 +1,5 @@
 //! Tells that some link, address or route has changed. What has changed is asked for anew: messages may be
 //! lost (ENOBUFS), the state of a link may not.
-//! Tells that some link, address or route has changed. What has changed is asked for anew with [`super::link`]: messages
-//! may be lost (ENOBUFS), the state of a link may not.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -13,11 +11,7 @@ use nix::sys::socket::{MsgFlags, recv};
 use crate::failure::{Doing, Failure};
 
 /// RTMGRP_LINK of linux/rtnetlink.h: changes of links.
-pub const LINKS: u32 = 1;
-/// RTMGRP_IPV6_IFADDR: changes of IPv6 addresses.
-pub const ADDRESSES6: u32 = 0x100;
-/// RTMGRP_IPV6_ROUTE: changes of IPv6 routes.
-pub const ROUTES6: u32 = 0x400;
+const LINKS: u32 = 1;
 
 /// RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE: addresses and routes.
 const CONFIGURATION: u32 = 0x10 | 0x40 | 0x100 | 0x400;
@@ -48,13 +42,6 @@ impl Watch {
     }
 
     fn on(groups: u32) -> Result<Self, Failure> {
-    /// Subscribes to the changes of links. Those from now on make the descriptor readable.
-    pub fn open() -> Result<Self, Failure> {
-        Self::of(LINKS)
-    }
-
-    /// Subscribes to the changes of these groups: [`LINKS`], [`ADDRESSES6`], [`ROUTES6`], joined by `|`.
-    pub fn of(groups: u32) -> Result<Self, Failure> {
         let what = || "watch the network links";
         let mut socket = Socket::new(NETLINK_ROUTE).doing(what)?;
         socket.set_non_blocking(true).doing(what)?;

@@ -23,7 +23,7 @@ use crate::net::lease_watch::LeaseWatch;
 use crate::net::netlink::addr::{self, Address};
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket as Netlink;
-use crate::net::netlink::watch::{ADDRESSES6, LINKS, Watch};
+use crate::net::netlink::watch::Watch;
 use crate::time::Instant;
 
 /// The kind of the record: `$INITSH_RUN/leases/IF.pd`.
@@ -79,7 +79,7 @@ impl Client {
         let mut netlink = Netlink::open()?;
         let link = usable(&mut netlink, name)?;
         let host = host(&options, &link)?;
-        let (watch, leases) = (Watch::of(LINKS | ADDRESSES6)?, LeaseWatch::open()?);
+        let (watch, leases) = (Watch::configuration()?, LeaseWatch::open()?);
         if !link.up {
             link::set_up(&mut netlink, link.index, true)?;
         }
