@@ -62,11 +62,15 @@ pub fn prepare() -> Result<Vec<PathBuf>, Failure> {
     }
     store::replace(&kept, &fs::read(&public).unwrap_or_default())?;
     match store::link(&kept, &public) {
-        Err(failure) if failure.cause() == Some(Errno::EBUSY) => {
-            store::remove(&kept)?;
-            writable.push(public);
-        }
-        linked => linked?,
+        Ok(()) => {}
+        // Mounted on, alone or with a directory that is read-only: it may be writable all the same.
+        Err(failure) => match failure.cause() {
+            Some(Errno::EBUSY | Errno::EACCES | Errno::EROFS) => {
+                store::remove(&kept)?;
+                writable.push(public);
+            }
+            _ => return Err(failure),
+        },
     }
     Ok(writable)
 }
