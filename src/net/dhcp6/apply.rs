@@ -1,6 +1,6 @@
 //! A lease → the kernel's configuration. Invariant: what an earlier lease had set and the new one does not
-//! is removed; what others have set is left alone; what both have is never taken out in between; and all of
-//! it ends by itself when nobody renews it.
+//! is removed; what others have set is left alone; what both have is never taken out in between; and
+//! addresses end by themselves when nobody renews them.
 
 use std::net::Ipv6Addr;
 
@@ -78,7 +78,7 @@ pub fn deconfigure(socket: &mut Socket, link: &Link, policy: &Policy, lease: &Le
 }
 
 /// Removes what `old` has and the other lease does not have (any more).
-fn remove(
+pub fn remove(
     socket: &mut Socket,
     link: &Link,
     policy: &Policy,
@@ -157,6 +157,9 @@ pub fn remaining(times: Lifetimes, elapsed: u32) -> Lifetimes {
 
 /// RFC 8415 §19.1.1 by way of RFC 7084 WPD-5: what is delegated and not in use must not go back to where
 /// it came from. Whatever of it is assigned to a link is more specific or has a better metric.
+///
+/// The kernel forgets when such a route is to end (`ip6_route_info_create` drops RTF_EXPIRES of reject
+/// routes, seen with 6.18): it ends with its client, or when the next one begins.
 fn routes(policy: &Policy, lease: &Lease, elapsed: u32) -> Vec<Route> {
     let prefixes = lease.prefixes.iter().filter(|_| !policy.no_routes);
     let lasting = prefixes.filter(|delegated| remaining(delegated.times, elapsed).valid > 0);

@@ -158,7 +158,8 @@ impl Client {
             duid: config.duid.clone(),
             iaid: config.address,
         };
-        let held = Held::load(name, options.policy.clone(), holder, now);
+        let mut held = Held::load(name, options.policy.clone(), holder, now);
+        held.expire(&link, now);
         let resumed = held.resumable(&config, now);
         let mut machine = Machine::new(config, entropy(&link));
         if let Some((lease, since)) = resumed {

@@ -55,6 +55,23 @@ impl Held {
         }
     }
 
+    /// Removes what has ended while no client was there.
+    pub fn expire(&mut self, link: &Link, now: Instant) {
+        let Some(lease) = self.lease.take() else {
+            return;
+        };
+        let left = record::still_valid(lease.clone(), self.since, now);
+        if let Ok(mut socket) = Socket::open() {
+            let kept = left.as_ref().map(|left| (left, 0));
+            apply::remove(&mut socket, link, &self.policy, &lease, kept);
+        }
+        if left.is_none() {
+            let _ = self.forget(&link.name);
+            self.bound = None;
+        }
+        self.lease = left;
+    }
+
     /// What of the lease this client can take up again: what it wants and has not ended.
     pub fn resumable(&self, config: &Config, now: Instant) -> Option<(Lease, Instant)> {
         let mut lease = self.lease.clone().filter(|_| self.bound.is_some())?;
