@@ -31,6 +31,8 @@ pub struct Held {
     since: Instant,
     /// When it was first configured: seconds since boot, and how long that took.
     bound: Option<(u64, u128)>,
+    /// Whoever reads the log knows what there is.
+    told: bool,
     /// Addresses that may turn out to be somebody else's.
     unconfirmed: Vec<Ipv6Addr>,
 }
@@ -51,6 +53,7 @@ impl Held {
             since: known.as_ref().map_or(now, |(_, since, _)| *since),
             bound: bound.filter(|_| same),
             lease: known.map(|(lease, ..)| lease),
+            told: false,
             unconfirmed: Vec::new(),
         }
     }
@@ -104,7 +107,9 @@ impl Held {
             self.publish(link, lines, &lease.other, now)
                 .map(|f| problem(&f)),
         );
-        if !old.as_ref().is_some_and(|old| is_alike(old, &lease)) {
+        let is_known = self.told && old.as_ref().is_some_and(|old| is_alike(old, &lease));
+        self.told = true;
+        if !is_known {
             notes.push(Note::Bound(summary));
         }
         self.unconfirmed = lease.addresses.iter().map(|leased| leased.ip).collect();
@@ -119,7 +124,9 @@ impl Held {
             self.clear_kernel(link, &lease);
         }
         let lines = record::of_other(other, now, &self.holder);
-        let known = lease::load(&link.name, KIND).map(|old| record::summary(&old));
+        let known = lease::load(&link.name, KIND).filter(|_| self.told);
+        let known = known.map(|old| record::summary(&old));
+        self.told = true;
         let summary = record::summary(&lines);
         let failed = self.publish(link, lines, other, now);
         let mut notes: Vec<_> = failed
