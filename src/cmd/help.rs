@@ -11,7 +11,7 @@ pub(super) const COMMAND: Command = Command {
     details: "\
 Without an argument: every command with what it does. With a command's name: its
 manual page. With another word: the commands that have to do with it.
-Topics: syntax (the language), settings, boot.",
+Topics: syntax (the language), settings, network, boot.",
     options: &[
         Opt::flag("markdown", "the whole manual in Markdown (docs/commands.md)"),
         Opt::flag("table", "the table of commands in Markdown (README)"),

@@ -4,13 +4,10 @@ use super::table::Table;
 use super::{Call, Command, Flow, Group, Operand, Opt};
 use crate::failure::Failure;
 use crate::json::Json;
-use crate::net::lease::{self, Found, KINDS, Record};
-use crate::net::netlink::link::{self, Link};
-use crate::net::netlink::socket::Socket;
-use crate::net::netlink::{addr, route};
-use crate::net::status::{self, Item, Seen, Source};
-use crate::supervise::client::Client;
-use crate::time::Instant;
+use crate::net::lease::{self, Found};
+use crate::net::netlink::link::Link;
+use crate::net::status::Source;
+use crate::net::status::view::View;
 
 pub(super) const COMMAND: Command = Command {
     name: "net",
@@ -56,54 +53,17 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
 }
 
 fn show_status(call: &mut Call<'_>, names: &[&str]) -> Result<Flow, Failure> {
-    let mut socket = Socket::open()?;
-    let mut links = link::list(&mut socket)?;
-    for name in names {
-        // Says ENODEV in the kernel's words.
-        link::by_name(&mut socket, name)?;
-    }
-    links.retain(|link| match names {
-        [] => link.kind_name() != "loopback",
-        names => names.contains(&link.name.as_str()),
-    });
-    let seen = Seen {
-        addresses: &addr::entries(&mut socket, None)?,
-        routes: &route::list(&mut socket)?,
-        leases: &lease::all(""),
-        states: &states(),
-        now: Instant::now(),
-    };
+    let view = View::take(names)?;
     if call.given.flag("json") {
-        call.print(format_args!("{}", status_json(&links, &seen).as_str()));
+        call.print(format_args!("{}", view.json().as_str()));
         return Ok(Flow::OK);
     }
     let mut table = Table::new(&["NAME", "STATE", "FROM", "ADDRESS", "VIA", "LEFT", "DNS"]);
-    for link in &links {
-        add_rows(&mut table, link, &status::of(link, &seen));
+    for (link, sources) in view.interfaces() {
+        add_rows(&mut table, link, &sources);
     }
     table.print(&mut call.out);
     Ok(Flow::OK)
-}
-
-/// Why clients have no lease; a client of PID 1's that has not said anything yet is at work.
-fn states() -> Vec<Found> {
-    let mut states = lease::all(lease::STATE);
-    let services = Client::connect().ok().flatten().and_then(|mut pid1| pid1.services().ok());
-    for service in services.into_iter().flatten().filter(|service| !service.ready) {
-        let Some((kind, interface)) = service.name.split_once('.') else { continue };
-        let Some(kind) = KINDS.iter().find(|known| **known == kind) else { continue };
-        let told = |found: &Found| found.kind == *kind && found.interface == interface;
-        if !states.iter().any(told) && lease::load(interface, kind).is_none() {
-            let mut record = Record::default();
-            let reason = match service.reason.as_str() {
-                "" => service.state.to_lowercase(),
-                reason => reason.to_owned(),
-            };
-            record.set("reason", reason);
-            states.push(Found { interface: interface.to_owned(), kind, record });
-        }
-    }
-    states
 }
 
 /// One line for each address and prefix, and for each name server, of each source.
@@ -138,55 +98,6 @@ fn remarked(text: String, remark: &str) -> String {
         "" => text,
         remark => format!("{text} ({remark})"),
     }
-}
-
-fn status_json(links: &[Link], seen: &Seen<'_>) -> Json {
-    let mut json = Json::default();
-    json.array();
-    for link in links {
-        json.object();
-        json.key("name").text(&link.name);
-        json.key("state").text(link.state());
-        json.key("clients").array();
-        for source in status::of(link, seen) {
-            json.object();
-            json.key("kind").text(source.kind);
-            items_json(&mut json, "addresses", &source.addresses);
-            items_json(&mut json, "prefixes", &source.prefixes);
-            json.key("dns").array();
-            for server in &source.dns {
-                json.text(server);
-            }
-            json.end_array();
-            for (key, value) in [("gateway", &source.gateway), ("why", &source.why)] {
-                json.key(key);
-                match value {
-                    Some(text) => json.text(text),
-                    None => json.null(),
-                };
-            }
-            json.end_object();
-        }
-        json.end_array().end_object();
-    }
-    json.end_array().line();
-    json
-}
-
-fn items_json(json: &mut Json, key: &str, items: &[Item]) {
-    json.key(key).array();
-    for item in items {
-        json.object();
-        json.key("text").text(&item.text);
-        json.key("remark").text(item.remark);
-        json.key("left");
-        match item.left.seconds() {
-            Some(seconds) => json.number(seconds),
-            None => json.null(),
-        };
-        json.end_object();
-    }
-    json.end_array();
 }
 
 fn show_stats(call: &mut Call<'_>, names: &[&str]) -> Result<Flow, Failure> {

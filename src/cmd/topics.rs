@@ -1,4 +1,5 @@
-//! Pages of the manual that are not about one command: `help syntax`, `help settings`, `help boot`.
+//! Pages of the manual that are not about one command: `help syntax`, `help settings`, `help network`,
+//! `help boot`.
 
 /// A page, and the word that `help` knows it by.
 pub struct Topic {
@@ -11,7 +12,7 @@ pub struct Topic {
 }
 
 /// Every page, in the order in which `help` names them.
-pub const TOPICS: &[Topic] = &[SYNTAX, SETTINGS, BOOT];
+pub const TOPICS: &[Topic] = &[SYNTAX, SETTINGS, NETWORK, BOOT];
 
 /// The page of that name.
 pub fn find(name: &str) -> Option<&'static Topic> {
@@ -50,7 +51,7 @@ const SETTINGS: Topic = Topic {
     text: r#"Settings are read-only values with dotted names, looked up when they are used.
 
   ${cmdline.root}          root=... on the kernel command line
-  ${net.eth0.ip4}          what DHCP said about eth0
+  ${net.eth0.ip4}          eth0's address, whoever gave it: 'help network'
   ${host.hostname}         the machine itself
   ${svc.web.pid}           a service
 
@@ -62,6 +63,33 @@ A value is never expanded again, whatever it contains.
 "#,
 };
 
+const NETWORK: Topic = Topic {
+    name: "network",
+    summary: "how interfaces get addresses, and what to do when they do not",
+    text: r#"Clients configure interfaces. Each is a service that renews what it has; started
+again, it takes that up again, and no address is lost in between.
+
+  dhcp4 eth0               IPv4: address, routes, DNS
+  slaac --follow eth0      IPv6 from the router; runs dhcp6 where it says so
+  dhcp6 --pd eth0          IPv6 from a server, a prefix for the links behind us
+  pd assign lan; ra lan    a /64 of it on another link, and announced there
+
+What is there:
+  net                      all in one table, and why there is no lease
+  lease eth0               every value, and how long it lasts
+  net stats                what was sent, received and dropped, and why
+  services; logs           the clients themselves (dhcp4.eth0, slaac.eth0 ...)
+
+In scripts:
+  ${net.eth0.ip4}          a value; 'get net.eth0' lists all of them
+  waitfor online [4|6]     wait for an address and a default route
+  on bound eth0 FILE       run FILE when a lease comes (or goes: 'help on')
+
+By hand: link, addr, route. 'stop dhcp4.eth0' renews no more, 'dhcp4 --release
+eth0' gives the address back. resolv.conf is written from all sources.
+"#,
+};
+
 const BOOT: Topic = Topic {
     name: "boot",
     summary: "what happens from power-on to the prompt, and what changes it",
@@ -69,7 +97,7 @@ const BOOT: Topic = Topic {
 2. /autoexec.run or /mnt/host/autoexec.run, if there is one, after 5 seconds.
    A key opens the shell instead.
 3. Power off after 10 seconds, with the status of autoexec.run. A key opens the
-   shell. If a service is running (dhcp4.* does not count), the shell opens.
+   shell. If a service runs (network clients do not count), the shell opens.
 'exit' in the shell starts a new one; 'poweroff' and 'reboot' end the machine.
 
 On the kernel command line:

@@ -1,5 +1,5 @@
-//! What `net status` shows: every interface with what each client, and whoever else, has given it. Pure:
-//! links, addresses, routes and records in, values out. Invariant: an address that the kernel does not
+//! What `net status` shows: every interface with what each client, and whoever else, has given it. Pure
+//! but for [`view`]: links, addresses, routes and records in, values out. Invariant: an address that the kernel does not
 //! have is never shown as one that it has.
 
 use super::address::parse_prefixed;
@@ -9,6 +9,8 @@ use super::netlink::addr::{self, Entry, LINK_SCOPE};
 use super::netlink::link::Link;
 use super::netlink::route::{Kind, Route};
 use crate::time::Instant;
+
+pub mod view;
 
 /// What the kernel and the clients say.
 #[derive(Debug, Clone, Copy)]
