@@ -222,7 +222,7 @@ impl Held {
         }
     }
 
-    /// Writes the record, then `resolv.conf`.
+    /// Writes `resolv.conf`, then the record: whoever sees that finds the rest done.
     fn publish(
         &mut self,
         link: &Link,
@@ -239,8 +239,8 @@ impl Held {
         let (bound, took) = *self.bound.get_or_insert_with(first);
         lines.set("bound", bound);
         lines.set("took", took);
-        let saved = lease::save(&link.name, KIND, &lines);
-        saved.and_then(|()| self.publish_dns(link, other)).err()
+        let published = self.publish_dns(link, other);
+        lease::save(&link.name, KIND, &lines).and(published).err()
     }
 
     fn publish_dns(&self, link: &Link, other: &Other) -> Result<(), Failure> {
