@@ -7,6 +7,7 @@
 #   make kernel   build/kernel            make bench    figures beside busybox
 #   make musl     the musl variant        make fuzz     bounded fuzzing (FUZZ_SECONDS= a target)
 #   make oci      build/oci, an image     make bench-pid1   PID 1 beside tini, dumb-init and others
+#                                         make bench-net    network clients beside others
 #
 # KERNEL= and MODULES= (vmlinuz, lib/modules/VERSION) replace the kernel; TARGET= the Rust target;
 # ACCEL=kvm the accelerator; QEMU_OPTIONS= is passed to scripts/qemu by `make run`.
@@ -24,7 +25,7 @@ ifdef MODULES
 export MODULES
 endif
 
-.PHONY: all build kernel initrd run test lint docs bench bench-pid1 fuzz musl oci clean
+.PHONY: all build kernel initrd run test lint docs bench bench-pid1 bench-net fuzz musl oci clean
 all: build
 
 build:
@@ -66,6 +67,10 @@ bench: initrd
 bench-pid1: build
 	@scripts/setup bench-pid1
 	@scripts/bench-pid1
+
+bench-net: build
+	@scripts/setup bench-net
+	@scripts/bench-net
 
 oci: build
 	@scripts/oci
