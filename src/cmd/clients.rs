@@ -97,7 +97,9 @@ impl Clients<'_> {
         let dns = writes_dns(call)
             && !call.given.flag("no-dns")
             && (pid1.is_some() || call.given.flag("dns"));
-        let outcomes = match pid1.as_mut().filter(|_| !call.given.flag("once")) {
+        // What `--inform` asks for is not leased: there is nothing to keep.
+        let once = call.given.flag("once") || call.given.flag("inform");
+        let outcomes = match pid1.as_mut().filter(|_| !once) {
             Some(pid1) => {
                 let request = Request {
                     protocol: *self.protocol,
@@ -122,7 +124,7 @@ impl Clients<'_> {
             }
         };
         let bound = self.report(call, &outcomes)?;
-        if bound && pid1.is_none() && !call.given.flag("once") {
+        if bound && pid1.is_none() && !once {
             call.warn("nobody renews this lease: no initsh is PID 1 here");
         }
         self.failed(&outcomes)
@@ -187,6 +189,9 @@ impl Clients<'_> {
     fn report(&self, call: &mut Call<'_>, outcomes: &[Outcome]) -> Result<bool, Failure> {
         let mut bound = false;
         for outcome in outcomes {
+            for remark in &outcome.remarks {
+                call.warn(format_args!("{}: {remark}", outcome.name));
+            }
             let Ok(lease) = &outcome.lease else { continue };
             bound = true;
             call.print(format_args!("{}\n", outcome.line(self.protocol)));

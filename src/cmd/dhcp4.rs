@@ -1,12 +1,15 @@
 //! `dhcp4`: configure interfaces by DHCP for IPv4.
 
+use std::ffi::OsStr;
 use std::time::Duration;
 
 use super::clients::{self, Clients, exclusive};
 use super::{Call, Command, Flow, Group, Operand, Opt};
 use crate::failure::Failure;
 use crate::net::dhcp4::apply::Policy;
-use crate::net::dhcp4::driver::{Client, Options, PROTOCOL};
+use crate::net::dhcp4::driver::{Client, Options, PROTOCOL, release};
+use crate::net::dhcp4::event::Wants;
+use crate::net::dhcp4::lease::record::bytes;
 use crate::net::dhcp4::timing::Timing;
 use crate::net::resolv::domain_name;
 
@@ -32,12 +35,17 @@ service is stopped it leaves the address configured for the rest of the lease.",
         clients::FOREGROUND,
         clients::BACKGROUND,
         clients::RELEASE,
+        Opt::flag("inform", "ask for settings only; the interface has its address"),
         Opt::flag("no-routes", "install no routes but that to the address's own network"),
         clients::NO_DNS,
         clients::DNS,
         Opt::value("metric", "N", "metric of the routes (default 1000 + interface index)"),
         Opt::value("client-id", "HEX|mac", "client identifier, type byte first (default mac)"),
         Opt::value("hostname", "NAME", "tell the server this name"),
+        Opt::value("request", "N", "ask for this option, too; may be given again"),
+        Opt::value("option", "N", "ask for it and keep its bytes as ${net.IF.optionN}; again"),
+        Opt::flag("no-classless", "use the router of option 3 whatever option 121 says"),
+        Opt::flag("ipv4", "use IPv4 although the network prefers IPv6 alone (option 108)"),
         Opt::flag("fast", "repeat within 60-120 ms at first, then as the RFC says (default)"),
         Opt::flag("rfc", "repeat as RFC 2131 says: after 4, 8, 16 … s"),
         clients::VERBOSE,
@@ -67,17 +75,17 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
             options.once = mode.once;
             Ok(Box::new(Client::start(name, options)?))
         },
-        release: &|_| Ok(false),
+        release: &release,
     };
     clients.run(call)
 }
 
 fn options(call: &Call<'_>) -> Result<Options, Failure> {
     let given = &call.given;
-    exclusive(call, &[&["fast", "rfc"]])?;
+    exclusive(call, &[&["fast", "rfc"], &["inform", "foreground", "background", "release"]])?;
     let client_id = match given.text("client-id")? {
         None | Some("mac") => None,
-        Some(text) => Some(hexadecimal(text)?),
+        Some(text) => Some(client_id(text)?),
     };
     let hostname = given.text("hostname")?.map(|name| {
         domain_name(name.as_bytes())
@@ -90,8 +98,15 @@ fn options(call: &Call<'_>) -> Result<Options, Failure> {
             metric: given.number("metric", "a number")?,
         },
         once: false,
+        inform: given.flag("inform"),
         client_id,
-        hostname: hostname.transpose()?,
+        wants: Wants {
+            hostname: hostname.transpose()?,
+            request: codes(call, "request")?,
+            raw: codes(call, "option")?,
+            classless: !given.flag("no-classless"),
+            yield_to_ipv6: !given.flag("ipv4"),
+        },
         timing: match given.flag("rfc") {
             true => Timing::Rfc,
             false => Timing::Fast,
@@ -99,21 +114,23 @@ fn options(call: &Call<'_>) -> Result<Options, Failure> {
     })
 }
 
-/// Bytes as pairs of hexadecimal digits, with or without colons: 2–255 of them (RFC 2132 §9.14).
-fn hexadecimal(text: &str) -> Result<Vec<u8>, Failure> {
-    let digits: Vec<u8> = text.bytes().filter(|&byte| byte != b':').collect();
-    let pairs = digits.chunks(2).map(|pair| match pair {
-        [high, low] => Some((digit(*high)? << 4) | digit(*low)?),
-        _ => None,
-    });
-    let bytes: Option<Vec<u8>> = pairs.collect();
-    bytes.filter(|bytes| (2..=255).contains(&bytes.len())).ok_or_else(|| {
-        Failure::usage(format!(
-            "--client-id '{text}': expected 'mac' or 2 to 255 bytes in hexadecimal"
-        ))
-    })
+/// Codes of options, 1–254, each time it is given.
+fn codes(call: &Call<'_>, key: &str) -> Result<Vec<u8>, Failure> {
+    let code = |word: &OsStr| {
+        let code = word.to_str().and_then(|word| word.parse().ok());
+        code.filter(|code| (1..255).contains(code)).ok_or_else(|| {
+            let word = word.to_string_lossy();
+            Failure::usage(format!("--{key} '{word}': expected the number of an option, 1 to 254"))
+        })
+    };
+    call.given.all(key).map(code).collect()
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).map(|digit| digit as u8)
+/// 2–255 bytes (RFC 2132 §9.14).
+fn client_id(text: &str) -> Result<Vec<u8>, Failure> {
+    let id = bytes(text).filter(|id| (2..=255).contains(&id.len()));
+    id.ok_or_else(|| {
+        let expected = "expected 'mac' or 2 to 255 bytes in hexadecimal";
+        Failure::usage(format!("--client-id '{text}': {expected}"))
+    })
 }

@@ -28,6 +28,8 @@ pub struct Outcome {
     pub name: String,
     /// The lease as it is kept in its file, or why there is none.
     pub lease: Result<Record, String>,
+    /// What happened meanwhile that is worth a line.
+    pub remarks: Vec<String>,
     /// How long it took to configure it.
     pub took: Duration,
 }
@@ -98,19 +100,20 @@ fn without(name: &str, why: String) -> Outcome {
     Outcome {
         name: name.to_owned(),
         lease: Err(why),
+        remarks: Vec::new(),
         took: Duration::ZERO,
     }
 }
 
 fn outcome(protocol: &Protocol, client: &mut dyn Client, began: Instant) -> Outcome {
-    let problems = client
-        .take_notes()
-        .into_iter()
-        .filter_map(|note| match note {
-            Note::Problem(text) => Some(text),
-            Note::Bound(_) | Note::Remark(_) => None,
-        });
-    let problems: Vec<_> = problems.collect();
+    let (mut problems, mut remarks) = (Vec::new(), Vec::new());
+    for note in client.take_notes() {
+        match note {
+            Note::Problem(text) => problems.push(text),
+            Note::Remark(text) => remarks.push(text),
+            Note::Bound(_) => {}
+        }
+    }
     let record = lease::load(client.name(), protocol.kind).filter(|_| client.is_ready());
     let lease = match record {
         // Whatever could not be configured spoils it: an address without its route is no network.
@@ -121,6 +124,7 @@ fn outcome(protocol: &Protocol, client: &mut dyn Client, began: Instant) -> Outc
     Outcome {
         name: client.name().to_owned(),
         lease,
+        remarks,
         took: Instant::now().since(began),
     }
 }

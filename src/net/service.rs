@@ -51,6 +51,7 @@ pub fn request(pid1: &mut Client, request: &Request<'_>) -> Result<Vec<Outcome>,
         outcomes.push(Outcome {
             name: name.clone(),
             lease,
+            remarks: Vec::new(),
             took: Instant::now().since(began),
         });
     }
@@ -133,17 +134,15 @@ fn wait(
     let name = service_name(protocol, interface);
     let reason = match pid1.wait_ready(&name, left) {
         Ok(service) if service.state == "Running" => {
-            let lease = lease::load(interface, protocol.kind);
-            return Ok(lease.ok_or_else(|| "bound, but its lease cannot be read".to_owned()));
+            let why = || told(interface, protocol).unwrap_or("its lease cannot be read".to_owned());
+            return Ok(lease::load(interface, protocol.kind).ok_or_else(why));
         }
         Ok(service) if !service.is_live() => return Ok(Err(service.reason)),
         Ok(service) => service.reason,
         Err(failure) if failure.is_silent() => return Err(failure),
         Err(failure) => failure.to_string(),
     };
-    let told = lease::load(interface, &protocol.state());
-    let told = told.and_then(|record| record.get("reason").map(str::to_owned));
-    let why = told.unwrap_or(reason);
+    let why = told(interface, protocol).unwrap_or(reason);
     let seconds = request.timeout.as_millis() as u64;
     let limit = match (seconds / 1000, seconds % 1000) {
         (whole, 0) => format!("{whole} s"),
@@ -152,4 +151,10 @@ fn wait(
     Ok(Err(format!(
         "{why} in {limit}; {name} goes on in the background"
     )))
+}
+
+/// Why there is no lease, as the client says it.
+fn told(interface: &str, protocol: &Protocol) -> Option<String> {
+    let record = lease::load(interface, &protocol.state())?;
+    record.get("reason").map(str::to_owned)
 }

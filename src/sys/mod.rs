@@ -28,6 +28,7 @@ pub mod seqpacket;
 pub mod signal;
 pub mod tty;
 pub mod tun;
+pub mod unsent;
 #[cfg(panic = "abort")]
 mod unwind;
 pub mod watchdog;

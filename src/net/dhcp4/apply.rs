@@ -17,7 +17,7 @@ const PROTOCOL_DHCP: u8 = 16;
 const METRIC: u32 = 1000;
 
 /// What of a lease is used.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Install no routes but the address's own network.
     pub no_routes: bool,
@@ -36,27 +36,25 @@ pub fn configure(
     link: &Link,
     policy: &Policy,
     lease: &Lease,
-    old: Option<&Lease>,
+    old: Option<(&Lease, &Policy)>,
 ) -> Result<Vec<Failure>, Failure> {
     let mut failures = Vec::new();
     // Some drivers reset the link for a new MTU: only where it differs, and once for each lease.
     let mtu = lease
         .mtu
-        .filter(|_| old.is_none_or(|old| old.mtu != lease.mtu));
+        .filter(|_| old.is_none_or(|(old, _)| old.mtu != lease.mtu));
     if let Some(mtu) = mtu.filter(|&mtu| u32::from(mtu) != link.mtu) {
         failures.extend(link::set_mtu(socket, link.index, mtu.into()).err());
     }
     // Removed first: the kernel would remove a second address of the same network with the first.
-    if let Some(old) = old.filter(|old| (old.address, old.prefix) != (lease.address, lease.prefix))
-    {
+    let moved = |old: &Lease| (old.address, old.prefix) != (lease.address, lease.prefix);
+    if let Some((old, _)) = old.filter(|(old, _)| moved(old)) {
         let _ = addr::remove(socket, &address(link.index, old));
     }
     addr::replace(socket, &address(link.index, lease))?;
-    if policy.no_routes {
-        return Ok(failures);
-    }
     let wanted = routes(link.index, policy, lease);
-    for stale in old.iter().flat_map(|old| routes(link.index, policy, old)) {
+    let stale = old.map(|(old, policy)| routes(link.index, policy, old));
+    for stale in stale.unwrap_or_default() {
         if !wanted.contains(&stale) {
             // Gone already where it hung on an address that is gone.
             let _ = route::remove(socket, &stale);
@@ -68,25 +66,10 @@ pub fn configure(
     Ok(failures)
 }
 
-/// Removes the address that an earlier client left behind, unless the new lease is for the same.
-pub fn remove_left_behind(socket: &mut Socket, link: &Link, left: (Ipv4Addr, u8), lease: &Lease) {
-    if left != (lease.address, lease.prefix) {
-        let (ip, prefix) = left;
-        let gone = Address {
-            ip: ip.into(),
-            prefix,
-            ..address(link.index, lease)
-        };
-        let _ = addr::remove(socket, &gone);
-    }
-}
-
 /// Removes what the lease has configured; whatever is gone already is not missed. The MTU stays.
 pub fn deconfigure(socket: &mut Socket, link: &Link, policy: &Policy, lease: &Lease) {
-    if !policy.no_routes {
-        for route in routes(link.index, policy, lease) {
-            let _ = route::remove(socket, &route);
-        }
+    for route in routes(link.index, policy, lease) {
+        let _ = route::remove(socket, &route);
     }
     let _ = addr::remove(socket, &address(link.index, lease));
 }
@@ -108,6 +91,9 @@ fn address(index: u32, lease: &Lease) -> Address {
 /// GCP, Hetzner, Firecracker) first get a route to themselves.
 fn routes(index: u32, policy: &Policy, lease: &Lease) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
+    if policy.no_routes {
+        return routes;
+    }
     for wanted in &lease.routes {
         let gateway = Some(wanted.gateway).filter(|gateway| !gateway.is_unspecified());
         let off_link = gateway.filter(|&gateway| !lease.on_link(gateway));
@@ -182,6 +168,7 @@ mod tests {
             mtu: None,
             server: None,
             times: Times::Infinite,
+            raw: vec![],
         }
     }
 

@@ -1,32 +1,40 @@
-//! One interface's client: the machine with its packet socket, its UDP socket for renewals, and what a
-//! lease changes in the kernel and in files. Invariant: nothing here blocks, and nothing that a packet
-//! or a full disk does ends the client; only the loss of its interface does.
+//! One interface's client: the machine with its sockets, and what a lease changes in the kernel and in
+//! files. Invariant: nothing here blocks, and nothing that a packet or a full disk does ends the client;
+//! only the loss of its interface does.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 
+use dhcproto::v4::MessageType;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 
-use super::apply::{self, Policy};
-use super::event::{Config, Destination, Input, Loss, Output, Phase};
-use super::frame;
-use super::lease::Lease;
+use super::apply::Policy;
+use super::arp::Mac;
+use super::event::{Config, Destination, Input, Loss, Output, Phase, Wants};
+use super::kept::{Found, Kept, Memory};
 use super::machine::Machine;
+use super::sockets::{Heard, Sockets};
 use super::timing::Timing;
-use super::udp::Udp;
 use super::wire::Message;
-use crate::failure::{Doing, Failure};
+use crate::failure::Failure;
 use crate::net::client::{self, Note, Protocol};
 use crate::net::driver::Session;
 use crate::net::lease as record;
+use crate::net::netlink::addr;
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket as Netlink;
 use crate::net::netlink::watch::Watch;
 use crate::net::random::entropy;
-use crate::net::resolv::{self, Dns};
+use crate::net::stats::Stats;
 use crate::sys::packet::PacketSocket;
 use crate::time::Instant;
+
+mod configure;
+mod release;
+
+pub use configure::summary;
+pub use release::release;
 
 /// The kind of this client's records: `$INITSH_RUN/leases/IF.dhcp4`.
 pub const KIND: &str = "dhcp4";
@@ -40,22 +48,22 @@ pub const PROTOCOL: Protocol = Protocol {
 };
 /// ARPHRD_ETHER of linux/if_arp.h.
 const ETHERNET: u16 = 1;
-/// Larger than any message that the client says it takes.
-const BUFFER: usize = 2048;
 /// Packets read at one go, so that a flood cannot keep the client from its deadlines.
 const BURST: usize = 64;
 
 /// What a client is asked to do.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// What of a lease is used.
     pub policy: Policy,
     /// It configures once and ends.
     pub once: bool,
+    /// It asks for settings alone: the interface has its address.
+    pub inform: bool,
     /// Option 61; `None`: the hardware address (RFC 2132 §9.14).
     pub client_id: Option<Vec<u8>>,
-    /// Option 12.
-    pub hostname: Option<String>,
+    /// What is asked for.
+    pub wants: Wants,
     /// When messages are repeated.
     pub timing: Timing,
 }
@@ -64,11 +72,14 @@ pub struct Options {
 pub struct Client {
     link: Link,
     options: Options,
+    client_id: Vec<u8>,
     machine: Machine,
     watch: Watch,
-    packet: Option<PacketSocket>,
-    udp: Option<Udp>,
-    lease: Option<Lease>,
+    sockets: Sockets,
+    /// What is configured.
+    kept: Option<Kept>,
+    memory: Memory,
+    stats: Stats,
     began: Instant,
     gone: Option<Failure>,
     notes: Vec<Note>,
@@ -76,9 +87,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// Brings the interface up and sends the first DISCOVER, or waits for a carrier.
+    /// Brings the interface up and takes up the lease that the client before this one had, or sends the
+    /// first DISCOVER, or waits for a carrier.
     ///
-    /// Errors: no such interface, not an Ethernet interface, no permission.
+    /// Errors: no such interface, not an Ethernet interface, no permission; nothing to inform about.
     pub fn start(name: &str, options: Options) -> Result<Self, Failure> {
         let mut netlink = Netlink::open()?;
         let mut link = usable(&mut netlink, name)?;
@@ -89,22 +101,64 @@ impl Client {
             link = link::by_name(&mut netlink, name)?;
         }
         let _ = record::remove(name, STATE);
+        let mut client = Self::idle(&mut netlink, link, watch, options)?;
+        drop(netlink);
+        if !client.options.inform {
+            client.sockets.open(None)?;
+        }
+        if client.link.carrier {
+            client.handle(Input::LinkUp, Instant::now());
+        }
+        Ok(client)
+    }
+
+    /// A client that has not sent anything, but knows what the one before it has configured.
+    fn idle(
+        netlink: &mut Netlink,
+        link: Link,
+        watch: Watch,
+        options: Options,
+    ) -> Result<Self, Failure> {
+        let now = Instant::now();
+        let config = config(netlink, &link, &options)?;
+        let memory = Memory::of(&link.name);
+        let kept = match options.inform {
+            true => None,
+            false => Kept::load(&link.name, now),
+        };
+        let found = kept
+            .as_ref()
+            .map(|kept| kept.state(netlink, link.index, &config.client_id, now));
+        let hint = match (&kept, found) {
+            (Some(kept), Some(Found::Ended | Found::Gone)) => Some(kept.lease.address),
+            (None, _) if !options.inform => memory.recall(&config.client_id),
+            _ => None,
+        };
+        let mut machine = Machine::new(config.clone(), entropy(&link));
+        if let (Some(kept), Some(Found::InUse)) = (&kept, found) {
+            machine = machine.with_lease(kept.lease.clone(), kept.since);
+        } else if let Some(address) = hint {
+            machine = machine.with_hint(address);
+        }
         let mut client = Self {
-            machine: Machine::new(config(&link, &options), entropy(&link)),
+            machine,
+            sockets: Sockets::new(&link.name, link.index, config.mac),
+            memory,
+            stats: Stats::new(&link.name, KIND),
             link,
             options,
+            client_id: config.client_id,
             watch,
-            packet: None,
-            udp: None,
-            lease: None,
-            began: Instant::now(),
+            kept,
+            began: now,
             gone: None,
             notes: Vec::new(),
             reported: String::new(),
         };
-        client.open_packet_socket()?;
-        if client.link.carrier {
-            client.handle(Input::LinkUp, Instant::now());
+        match found {
+            Some(Found::Ended) => client.deconfigure(Loss::Expired),
+            Some(Found::Gone) => client.deconfigure(Loss::Released),
+            _ => {}
         }
         Ok(client)
     }
@@ -114,128 +168,94 @@ impl Client {
         while let Some(output) = self.machine.poll() {
             match output {
                 Output::Send(message, destination) => self.send(&message, destination),
-                Output::Configure(lease) => self.configure(lease, now),
+                Output::Arp(arp) => {
+                    self.stats.count("sent-arp");
+                    if let Err(failure) = self.sockets.send_arp(&arp) {
+                        self.remark(failure.to_string());
+                    }
+                }
+                Output::Configure(lease, since) => self.configure(lease, since, now),
+                Output::Inform(lease) => self.publish_settings(&lease, now),
                 Output::Deconfigure(loss) => self.deconfigure(loss),
+                Output::Dropped(reason) => self.dropped(reason),
             }
         }
+        self.tidy();
         self.report_trouble();
     }
 
     fn send(&mut self, message: &Message, destination: Destination) {
-        let payload = message.emit();
-        let sent = match destination {
-            Destination::Link => self.send_on_link(&payload),
-            Destination::Everyone => self.send_routed(&payload, Ipv4Addr::BROADCAST),
-            Destination::Server(server) => self.send_routed(&payload, server),
-        };
-        // It will be sent again; the reason matters only if that does not help.
+        self.stats.count(match message.options.message_type() {
+            Some(MessageType::Discover) => "sent-discover",
+            Some(MessageType::Request) => "sent-request",
+            Some(MessageType::Decline) => "sent-decline",
+            Some(MessageType::Release) => "sent-release",
+            _ => "sent-inform",
+        });
+        let guarded = self.machine.guarded().map(|(address, _)| address);
+        let sent = self.sockets.send(&message.emit(), destination, guarded);
+        // It will be sent again.
         if let Err(failure) = sent {
-            self.note(failure.to_string());
+            self.remark(failure.to_string());
         }
     }
 
-    fn send_on_link(&mut self, payload: &[u8]) -> Result<(), Failure> {
-        self.open_packet_socket()?;
-        let packet = frame::build(payload, Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST);
-        match &self.packet {
-            Some(socket) => socket
-                .broadcast(&packet)
-                .doing(|| format!("send on {}", self.link.name)),
-            None => Ok(()),
+    /// Closes and narrows what is open for no reason any more.
+    fn tidy(&mut self) {
+        let bound = self.machine.phase() == Phase::Bound;
+        if bound {
+            self.sockets.close_udp();
+        }
+        let watches = self.machine.guarded().is_some_and(|(_, watches)| watches);
+        if bound
+            && watches
+            && !self.options.once
+            && let Err(failure) = self.sockets.narrow()
+        {
+            self.remark(failure.to_string());
         }
     }
 
-    fn send_routed(&mut self, payload: &[u8], to: Ipv4Addr) -> Result<(), Failure> {
-        let socket = match self.udp.take() {
-            Some(socket) => socket,
-            None => Udp::open(&self.link.name)?,
-        };
-        self.udp.insert(socket).send(payload, to)
-    }
-
-    fn open_packet_socket(&mut self) -> Result<(), Failure> {
-        if self.packet.is_none() {
-            let filter = frame::filter(&self.link.mac);
-            let socket = PacketSocket::open(self.link.index, &filter)
-                .doing(|| format!("open a packet socket on {}", self.link.name))?;
-            self.packet = Some(socket);
-        }
-        Ok(())
-    }
-
-    fn configure(&mut self, lease: Lease, now: Instant) {
-        let old = self.lease.take();
-        let policy = &self.options.policy;
-        let left = match old {
-            None => left_behind(&self.link.name),
-            Some(_) => None,
-        };
-        let configured = Netlink::open().and_then(|mut netlink| {
-            if let Some(left) = left {
-                apply::remove_left_behind(&mut netlink, &self.link, left, &lease);
+    fn heard(&mut self, heard: Heard, now: Instant) {
+        match heard {
+            Heard::Message(message) => {
+                self.stats.count(match message.options.message_type() {
+                    Some(MessageType::Offer) => "received-offer",
+                    Some(MessageType::Ack) => "received-ack",
+                    Some(MessageType::Nak) => "received-nak",
+                    _ => "received-other",
+                });
+                self.handle(Input::Received(&message), now);
             }
-            apply::configure(&mut netlink, &self.link, policy, &lease, old.as_ref())
-        });
-        match configured {
-            Ok(failures) => failures
-                .iter()
-                .for_each(|failure| self.note(failure.to_string())),
-            Err(failure) => self.note(failure.to_string()),
-        }
-        let mut lines = lease.record();
-        lines.set("bound", now.since_boot().as_secs());
-        lines.set("took", now.since(self.began).as_millis());
-        let written =
-            record::save(&self.link.name, KIND, &lines).and_then(|()| self.publish(&lease));
-        if let Err(failure) = written {
-            self.note(failure.to_string());
-        }
-        if old.as_ref() != Some(&lease) {
-            self.notes.push(Note::Bound(summary(&lines)));
-        }
-        self.lease = Some(lease);
-    }
-
-    fn publish(&self, lease: &Lease) -> Result<(), Failure> {
-        if !self.options.policy.dns {
-            return Ok(());
-        }
-        let dns = Dns {
-            metric: apply::metric(self.link.index, &self.options.policy),
-            servers: lease.dns.iter().map(|&server| server.into()).collect(),
-            search: lease.search.clone(),
-        };
-        resolv::publish(&self.source(), &dns)
-    }
-
-    fn deconfigure(&mut self, loss: Loss) {
-        let Some(lease) = self.lease.take() else {
-            return;
-        };
-        self.note(match loss {
-            Loss::Expired => format!("{} expired: nobody renewed it", lease.address),
-            Loss::Refused => format!("{} was refused by the server (NAK)", lease.address),
-        });
-        match Netlink::open() {
-            Ok(mut netlink) => {
-                apply::deconfigure(&mut netlink, &self.link, &self.options.policy, &lease);
+            Heard::Arp(arp) => {
+                self.stats.count("received-arp");
+                if !self.is_own(arp.mac) {
+                    self.handle(Input::Arp(&arp), now);
+                }
             }
-            Err(failure) => self.note(failure.to_string()),
-        }
-        self.udp = None;
-        let removed = record::remove(&self.link.name, KIND).and_then(|()| {
-            if self.options.policy.dns {
-                resolv::withdraw(&self.source())?;
-            }
-            Ok(())
-        });
-        if let Err(failure) = removed {
-            self.note(failure.to_string());
+            Heard::Dropped(reason) => self.dropped(reason),
+            Heard::Foreign => {}
         }
     }
 
-    fn source(&self) -> String {
-        format!("{}.{KIND}", self.link.name)
+    /// Whether another interface of this machine says so: on a link that both are on, the kernel answers
+    /// for the addresses of one on the other.
+    fn is_own(&self, mac: Mac) -> bool {
+        let links = Netlink::open().and_then(|mut netlink| link::list(&mut netlink));
+        links.is_ok_and(|links| links.iter().any(|link| link.mac == mac))
+    }
+
+    fn dropped(&mut self, reason: &'static str) {
+        let first = self.stats.count(reason);
+        // What neighbours are sent by broadcast is nothing to tell about.
+        if first && reason != "dropped-chaddr" && !self.options.once {
+            let why = reason.trim_start_matches("dropped-");
+            self.remark(format!("dropped a packet ({why}); 'net stats' counts them"));
+        }
+    }
+
+    fn remark(&mut self, text: String) {
+        self.notes.push(Note::Remark(text));
     }
 
     fn note(&mut self, text: String) {
@@ -259,40 +279,11 @@ impl Client {
     }
 
     fn read_packets(&mut self, now: Instant) {
-        let mut buffer = [0; BUFFER];
         for _ in 0..BURST {
-            let Some(socket) = &self.packet else {
-                return;
-            };
-            let received = match socket.receive(&mut buffer) {
-                Ok(Some(received)) => received,
+            match self.sockets.hear() {
+                Ok(Some(heard)) => self.heard(heard, now),
                 Ok(None) => return,
-                // The link went down; [`Self::look_at_link`] deals with it.
-                Err(Errno::ENETDOWN) => continue,
-                Err(errno) => {
-                    self.note(Failure::errno("read packets", errno).to_string());
-                    return;
-                }
-            };
-            let whole = buffer.get(..received.length).filter(|_| !received.foreign);
-            let message = whole
-                .and_then(|packet| frame::parse(packet, received.partial_checksum).ok())
-                .and_then(|payload| Message::parse(payload).ok());
-            if let Some(message) = message {
-                self.handle(Input::Received(&message), now);
-            }
-        }
-    }
-
-    fn read_datagrams(&mut self, now: Instant) {
-        let mut buffer = [0; BUFFER];
-        for _ in 0..BURST {
-            let received = self.udp.as_ref().and_then(|udp| udp.receive(&mut buffer));
-            let Some(length) = received else {
-                return;
-            };
-            if let Ok(message) = Message::parse(&buffer[..length]) {
-                self.handle(Input::Received(&message), now);
+                Err(failure) => return self.note(failure.to_string()),
             }
         }
     }
@@ -328,7 +319,7 @@ impl client::Client for Client {
     }
 
     fn is_ready(&self) -> bool {
-        self.lease.is_some()
+        self.machine.is_ready()
     }
 
     fn why(&self) -> String {
@@ -347,27 +338,25 @@ impl client::Client for Client {
     }
 
     fn settle(&mut self) -> Option<PacketSocket> {
-        if self.machine.phase() != Phase::Bound {
+        if !self.options.once {
             return None;
         }
-        self.udp = None;
-        self.packet.take()
+        self.sockets.close_udp();
+        self.sockets.take_packet()
     }
 }
 
 impl Session for Client {
     fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
-        let sockets = [
-            Some(self.watch.as_fd()),
-            self.packet.as_ref().map(AsFd::as_fd),
-            self.udp.as_ref().map(AsFd::as_fd),
-        ];
-        let sockets = sockets.into_iter().flatten();
+        let sockets = [self.watch.as_fd()]
+            .into_iter()
+            .chain(self.sockets.descriptors());
         fds.extend(sockets.map(|socket| PollFd::new(socket, PollFlags::POLLIN)));
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.machine.deadline()
+        let stats = self.stats.deadline().filter(|_| !self.options.once);
+        self.machine.deadline().into_iter().chain(stats).min()
     }
 
     fn wake(&mut self, now: Instant) {
@@ -375,8 +364,10 @@ impl Session for Client {
             self.look_at_link(now);
         }
         self.read_packets(now);
-        self.read_datagrams(now);
         self.handle(Input::Timeout, now);
+        if !self.options.once {
+            self.stats.write(now);
+        }
     }
 }
 
@@ -388,51 +379,41 @@ pub fn usable(netlink: &mut Netlink, name: &str) -> Result<Link, Failure> {
         return Err(Failure::usage(format!("'{name}' cannot be an interface")));
     }
     let link = link::by_name(netlink, name)?;
-    if link.hardware != ETHERNET || link.mac.len() != 6 {
-        return Err(Failure::new(format!("{name} is not an Ethernet interface")));
-    }
-    Ok(link)
+    mac(&link).map(|_| link)
 }
 
-/// `10.0.2.15/24 via 10.0.2.2, dns 10.0.2.3, lease 86400 s from 10.0.2.2`
-pub fn summary(lease: &record::Record) -> String {
-    let get = |key: &str| lease.get(key).unwrap_or("?");
-    let mut text = format!("{}/{}", get("ip4"), get("prefix"));
-    for (word, key) in [(" via ", "gateway"), (", dns ", "dns"), (", mtu ", "mtu")] {
-        if let Some(value) = lease.get(key) {
-            text.push_str(word);
-            text.push_str(value);
-        }
-    }
-    text.push_str(", lease ");
-    text.push_str(get("lease"));
-    if lease.get("t1").is_some() {
-        text.push_str(" s");
-    }
-    if let Some(server) = lease.get("server") {
-        text.push_str(" from ");
-        text.push_str(server);
-    }
-    text
+fn mac(link: &Link) -> Result<Mac, Failure> {
+    let mac = Mac::try_from(link.mac.as_slice()).ok();
+    let mac = mac.filter(|_| link.hardware == ETHERNET);
+    mac.ok_or_else(|| Failure::new(format!("{} is not an Ethernet interface", link.name)))
 }
 
-/// Address and prefix length that the client before this one has configured.
-fn left_behind(interface: &str) -> Option<(Ipv4Addr, u8)> {
-    let record = record::load(interface, KIND)?;
-    Some((
-        record.get("ip4")?.parse().ok()?,
-        record.get("prefix")?.parse().ok()?,
-    ))
-}
-
-fn config(link: &Link, options: &Options) -> Config {
+fn config(netlink: &mut Netlink, link: &Link, options: &Options) -> Result<Config, Failure> {
+    let mac = mac(link)?;
     // RFC 2132 §9.14: the type of the hardware, then its address.
-    let default_id = || [&[ETHERNET as u8], link.mac.as_slice()].concat();
-    Config {
-        mac: link.mac.clone(),
+    let default_id = || [&[ETHERNET as u8], &mac[..]].concat();
+    let inform = match options.inform {
+        true => Some(own_address(netlink, link)?),
+        false => None,
+    };
+    Ok(Config {
+        mac,
         client_id: options.client_id.clone().unwrap_or_else(default_id),
-        hostname: options.hostname.clone(),
         timing: options.timing,
         rapid_commit: true,
-    }
+        // It tells its links apart by their addresses.
+        broadcast: link.kind.as_deref() == Some("ipvlan"),
+        inform,
+        wants: options.wants.clone(),
+    })
+}
+
+fn own_address(netlink: &mut Netlink, link: &Link) -> Result<(Ipv4Addr, u8), Failure> {
+    let addresses = addr::list(netlink, Some(link.index))?;
+    let mut own = addresses.iter().filter_map(|known| match known.ip {
+        IpAddr::V4(ip) => Some((ip, known.prefix)),
+        IpAddr::V6(_) => None,
+    });
+    let none = || Failure::new(format!("{} has no IPv4 address to inform about", link.name));
+    own.next().ok_or_else(none)
 }

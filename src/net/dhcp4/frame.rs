@@ -4,8 +4,9 @@
 
 use std::net::Ipv4Addr;
 
+use super::arp::Mac;
 use super::wire::Malformed;
-use crate::sys::packet::Instruction;
+use crate::sys::packet::{ARP, IPV4, Instruction};
 
 /// The port that servers and relays listen on.
 pub const SERVER_PORT: u16 = 67;
@@ -17,44 +18,57 @@ const UDP_HEADER: usize = 8;
 const PROTOCOL_UDP: u8 = 17;
 /// More-fragments flag and fragment offset; the don't-fragment bit 0x4000 is not one of them.
 const FRAGMENT: u16 = 0x3fff;
+/// The offset alone: where it is not zero there is no UDP header.
+const OFFSET: u16 = 0x1fff;
 const TTL: u8 = 64;
 
-/// A filter for the packet socket: unfragmented UDP to the client's port, for this hardware address, so
-/// that a client is not woken for what its neighbours receive. Offsets count from the IPv4 header.
-pub fn filter(mac: &[u8]) -> Vec<Instruction> {
+/// A filter for the packet socket: UDP to the client's port, but for the fragments that have no port, and
+/// ARP packets of others about `guarded`. Offsets count from the network header.
+pub fn filter(mac: Mac, guarded: Option<Ipv4Addr>) -> Vec<Instruction> {
+    /// Jumps there end at the last instructions, wherever those are.
+    const ACCEPT: u8 = u8::MAX - 1;
     const DROP: u8 = u8::MAX;
-    let mut half = [0; 6];
-    let length = mac.len().min(half.len());
-    half[..length].copy_from_slice(&mac[..length]);
-    let [a, b, c, d, e, f] = half.map(u32::from);
+    let [a, b, c, d, e, f] = mac.map(u32::from);
+    let address = guarded.unwrap_or(Ipv4Addr::UNSPECIFIED).to_bits();
+    // Nobody guarded: no ARP packet is of interest.
+    let is_arp = if guarded.is_some() { 0 } else { DROP };
     // linux/bpf_common.h: loads of a byte, half word or word at an offset, or at X and an offset.
-    let (byte, half, half_x, word_x) = (0x30, 0x28, 0x48, 0x40);
-    let (header_to_x, equals, any_bit, accept) = (0xb1, 0x15, 0x45, 0x06);
-    let chaddr = 8 + 28;
+    let (byte, half, word, half_x) = (0x30, 0x28, 0x20, 0x48);
+    let (header_to_x, equals, any_bit, end) = (0xb1, 0x15, 0x45, 0x06);
+    // linux/filter.h: SKF_AD_OFF + SKF_AD_PROTOCOL
+    let protocol = 0xffff_f000;
     let program = [
+        (half, 0, 0, protocol),
+        (equals, 0, 7, IPV4.into()),
         (byte, 0, 0, 9),
         (equals, 0, DROP, PROTOCOL_UDP.into()),
         (half, 0, 0, 6),
-        (any_bit, DROP, 0, FRAGMENT.into()),
+        (any_bit, DROP, 0, OFFSET.into()),
         (header_to_x, 0, 0, 0),
         (half_x, 0, 0, 2),
-        (equals, 0, DROP, CLIENT_PORT.into()),
-        (word_x, 0, 0, chaddr),
-        (equals, 0, DROP, a << 24 | b << 16 | c << 8 | d),
-        (half_x, 0, 0, chaddr + 4),
-        (equals, 0, DROP, e << 8 | f),
-        (accept, 0, 0, u32::from(u16::MAX)),
-        (accept, 0, 0, 0),
+        (equals, ACCEPT, DROP, CLIENT_PORT.into()),
+        (equals, is_arp, DROP, ARP.into()),
+        // The sender's address is the guarded one, or none and the target's is.
+        (word, 0, 0, 14),
+        (equals, 3, 0, address),
+        (equals, 0, DROP, 0),
+        (word, 0, 0, 24),
+        (equals, 0, DROP, address),
+        // The sender is another host.
+        (word, 0, 0, 8),
+        (equals, 0, ACCEPT, a << 24 | b << 16 | c << 8 | d),
+        (half, 0, 0, 12),
+        (equals, DROP, ACCEPT, e << 8 | f),
+        (end, 0, 0, u32::from(u16::MAX)),
+        (end, 0, 0, 0),
     ];
     let last = program.len() - 1;
     let instructions = program.iter().enumerate();
     let instructions = instructions.map(|(at, &(code, jt, jf, k))| {
-        let jump = |to: u8| {
-            if to == DROP {
-                (last - at - 1) as u8
-            } else {
-                to
-            }
+        let jump = |to: u8| match to {
+            ACCEPT => (last - at - 2) as u8,
+            DROP => (last - at - 1) as u8,
+            to => to,
         };
         let (jt, jf) = (jump(jt), jump(jf));
         Instruction { code, jt, jf, k }

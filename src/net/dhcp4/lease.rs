@@ -5,10 +5,12 @@ use std::net::Ipv4Addr;
 
 use dhcproto::v4::OptionCode;
 
+use super::event::Wants;
 use super::options::{StaticRoute, is_host};
 use super::wire::Message;
 use crate::net::address::{self, classful_prefix, netmask};
-use crate::net::lease::Record;
+
+pub mod record;
 
 /// A lease time that never ends (RFC 2131 §3.3).
 const INFINITE: u32 = u32::MAX;
@@ -44,6 +46,8 @@ pub struct Lease {
     pub server: Option<Ipv4Addr>,
     /// How long it is valid.
     pub times: Times,
+    /// Options that were wanted as they are, by code.
+    pub raw: Vec<(u8, Vec<u8>)>,
 }
 
 /// Seconds from the request that was granted.
@@ -90,8 +94,8 @@ impl Times {
 }
 
 impl Lease {
-    /// What an OFFER or ACK grants; `None` where its address cannot be a host's.
-    pub fn read(reply: &Message) -> Option<Self> {
+    /// What an ACK grants; `None` where its address cannot be a host's.
+    pub fn read(reply: &Message, wants: &Wants) -> Option<Self> {
         let (address, options) = (reply.yiaddr, &reply.options);
         if !is_host(address) {
             return None;
@@ -100,17 +104,35 @@ impl Lease {
             .address(OptionCode::SubnetMask)
             .and_then(prefix_of)
             .unwrap_or_else(|| classful_prefix(address.into()));
+        Some(Self::settings(reply, address, prefix, wants))
+    }
+
+    /// What the answer to an INFORM says besides the address, which the interface has already (RFC 2131
+    /// §3.4). It ends never.
+    pub fn inform(reply: &Message, address: Ipv4Addr, prefix: u8, wants: &Wants) -> Self {
+        Self {
+            times: Times::Infinite,
+            ..Self::settings(reply, address, prefix, wants)
+        }
+    }
+
+    fn settings(reply: &Message, address: Ipv4Addr, prefix: u8, wants: &Wants) -> Self {
+        let options = &reply.options;
         let broadcast = options
             .address(OptionCode::BroadcastAddr)
             .filter(|_| prefix < 31)
             .or_else(|| address::broadcast(address, prefix));
         let domains = options.names(OptionCode::DomainName);
         let search = Some(options.search()).filter(|search| !search.is_empty());
-        Some(Self {
+        let raw = wants.raw.iter().filter_map(|&code| {
+            let value = options.get(code.into())?;
+            Some((code, value.to_vec()))
+        });
+        Self {
             address,
             prefix,
             broadcast,
-            routes: options.routes(),
+            routes: options.routes(wants.classless),
             dns: options.addresses(OptionCode::DomainNameServer),
             domain: domains.first().cloned(),
             search: search.unwrap_or(domains),
@@ -123,7 +145,8 @@ impl Lease {
                 options.seconds(OptionCode::Renewal),
                 options.seconds(OptionCode::Rebinding),
             ),
-        })
+            raw: raw.collect(),
+        }
     }
 
     /// The gateway of the default route.
@@ -136,49 +159,6 @@ impl Lease {
     pub fn on_link(&self, other: Ipv4Addr) -> bool {
         let network = |ip: Ipv4Addr| ip.to_bits() & netmask(self.prefix).to_bits();
         network(self.address) == network(other)
-    }
-
-    /// The lease as settings: what `${net.IF.KEY}` shows.
-    pub fn record(&self) -> Record {
-        let mut record = Record::default();
-        record.set("ip4", self.address);
-        record.set("prefix", self.prefix);
-        record.set("mask", netmask(self.prefix));
-        record.set_some("broadcast", self.broadcast);
-        record.set_some("gateway", self.gateway());
-        record.set_list("dns", &self.dns);
-        record.set_some("domain", self.domain.as_ref());
-        record.set_list("search", &self.search);
-        record.set_some("hostname", self.hostname.as_ref());
-        record.set_list("ntp", &self.ntp);
-        record.set_some("server", self.server);
-        match self.times {
-            Times::Infinite => record.set("lease", "infinite"),
-            Times::Limited {
-                renew,
-                rebind,
-                expire,
-            } => {
-                record.set("lease", expire);
-                record.set("t1", renew);
-                record.set("t2", rebind);
-            }
-        }
-        record.set_some("mtu", self.mtu);
-        let routes: Vec<_> = self.routes.iter().map(StaticRoute::to_string).collect();
-        record.set_list("routes", &routes);
-        record
-    }
-}
-
-/// `192.0.2.0/24:10.0.2.2`, `192.0.2.0/24` where it is on the link.
-impl std::fmt::Display for StaticRoute {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.destination, self.prefix)?;
-        if self.gateway.is_unspecified() {
-            return Ok(());
-        }
-        write!(f, ":{}", self.gateway)
     }
 }
 

@@ -1,6 +1,7 @@
-//! The client's state machine (RFC 2131 §4.4, RFC 4039): no I/O, no clock, no randomness of its own.
-//! Invariant: whatever is handed in, it is bound, or [`Machine::deadline`] says when it tries again, or
-//! it waits for the link.
+//! The client's state machine (RFC 2131 §4.4, RFC 4039, RFC 5227, RFC 8925): no I/O, no clock, no
+//! randomness of its own. Invariant: whatever is handed in, it is bound, or [`Machine::deadline`] says when
+//! it tries again, or it waits for the link. `replies` judges what comes in, `message` words what goes out,
+//! `words` explains it to people.
 //!
 //! Deviations: the first OFFER is taken (RFC 2131 lets a client collect); no random wait of 1–10 s
 //! before the first DISCOVER, as a VM's network is its own.
@@ -11,30 +12,61 @@ use std::time::Duration;
 
 use dhcproto::v4::{MessageType, OptionCode};
 
+use super::arp::{Arp, Mac};
+use super::conflict::{Guard, Verdict};
 use super::event::{Config, Destination, Input, Loss, Output, Phase};
 use super::lease::{Lease, Times};
-use super::options::is_host;
 use super::timing::Timing;
-use super::wire::{Message, REPLY};
+use super::wire::Message;
 use crate::net::random::Random;
 use crate::time::Instant;
 
+mod message;
+mod replies;
+mod words;
+
 /// REQUESTs without an answer before it begins again with DISCOVER.
 const MAX_REQUESTS: u32 = 4;
-/// The largest message that fits an unfragmented packet on Ethernet.
-const MAX_MESSAGE: u16 = 1472;
-/// What servers are asked for: option 55. RFC 3442 wants 121 before 3 and 33.
-const PARAMETERS: [u8; 15] = [1, 121, 249, 3, 33, 6, 12, 15, 26, 28, 42, 51, 58, 59, 119];
+/// One host that claims so many offered addresses in a row answers for every address (proxy ARP): it is
+/// not believed any more.
+const MAX_CLAIMS: u8 = 3;
 
 #[derive(Debug, Clone)]
 enum State {
     Idle,
-    Waiting { until: Instant },
-    Selecting { attempt: Attempt },
-    Requesting { attempt: Attempt, offer: Offer },
-    Bound { held: Held },
-    Renewing { held: Held, attempt: Attempt },
-    Rebinding { held: Held, attempt: Attempt },
+    Waiting {
+        until: Instant,
+    },
+    Selecting {
+        attempt: Attempt,
+    },
+    Requesting {
+        attempt: Attempt,
+        offer: Offer,
+    },
+    /// Asks whether the address may be used here; `held`: it is in use meanwhile.
+    Rebooting {
+        attempt: Attempt,
+        address: Ipv4Addr,
+        held: Option<Held>,
+    },
+    Bound {
+        held: Held,
+    },
+    Renewing {
+        held: Held,
+        attempt: Attempt,
+    },
+    Rebinding {
+        held: Held,
+        attempt: Attempt,
+    },
+    Informing {
+        attempt: Attempt,
+        address: Ipv4Addr,
+    },
+    /// INFORM was answered.
+    Informed,
 }
 
 /// A message that was sent and may have to be sent again.
@@ -72,6 +104,19 @@ impl Held {
             } => Some((at(renew), at(rebind), at(expire))),
         }
     }
+
+    fn ends(&self) -> Option<Instant> {
+        self.moments().map(|(.., expire)| expire)
+    }
+}
+
+/// Why there is no lease, where it is not just silence.
+#[derive(Debug, Clone, Copy)]
+enum Reason {
+    /// Others have the addresses that were leased.
+    Conflict(Ipv4Addr, Mac),
+    /// Option 108.
+    Ipv6Only,
 }
 
 /// A client of one interface.
@@ -80,11 +125,21 @@ pub struct Machine {
     config: Config,
     random: Random,
     state: State,
+    /// The link has a carrier.
+    up: bool,
     xid: u32,
     /// When the current acquisition or renewal began, for `secs`.
     began: Instant,
+    /// An address that it had once and asks for again.
+    hint: Option<Ipv4Addr>,
+    guard: Option<Guard>,
     /// NAKs and unanswered REQUESTs since the last lease: each waits longer.
     setbacks: u32,
+    /// DECLINEs since the last address that nobody else had.
+    declines: u32,
+    /// Who claimed the address of the last DECLINE, and how many in a row.
+    claimant: Option<(Mac, u8)>,
+    reason: Option<Reason>,
     discovers: u32,
     refusals: u32,
     output: VecDeque<Output>,
@@ -97,13 +152,33 @@ impl Machine {
             config,
             random: Random::new(entropy),
             state: State::Idle,
+            up: false,
             xid: 0,
             began: Instant::BOOT,
+            hint: None,
+            guard: None,
             setbacks: 0,
+            declines: 0,
+            claimant: None,
+            reason: None,
             discovers: 0,
             refusals: 0,
             output: VecDeque::new(),
         }
+    }
+
+    /// The same client, whose predecessor has configured this lease: it is kept while the server is
+    /// asked whether it is still good (RFC 2131 §3.2).
+    pub fn with_lease(mut self, lease: Lease, since: Instant) -> Self {
+        let held = Held { lease, since };
+        self.state = State::Bound { held };
+        self
+    }
+
+    /// The same client, which had this address once, and asks for it first.
+    pub fn with_hint(mut self, address: Ipv4Addr) -> Self {
+        self.hint = Some(address);
+        self
     }
 
     /// The only way in. Drain [`Self::poll`] afterwards.
@@ -112,8 +187,14 @@ impl Machine {
             Input::LinkUp => self.link_up(now),
             Input::LinkDown => self.link_down(),
             Input::Received(message) => self.received(message, now),
-            Input::Timeout if self.deadline().is_some_and(|at| at <= now) => self.timeout(now),
-            Input::Timeout => {}
+            Input::Arp(arp) => self.heard(arp, now),
+            Input::Release => self.release(),
+            Input::Timeout => {
+                self.probe(now);
+                if self.state_deadline().is_some_and(|at| at <= now) {
+                    self.timeout(now);
+                }
+            }
         }
     }
 
@@ -124,85 +205,106 @@ impl Machine {
 
     /// When to hand in [`Input::Timeout`]; `None`: never.
     pub fn deadline(&self) -> Option<Instant> {
+        let guard = self.guard.as_ref().and_then(Guard::deadline);
+        self.state_deadline().into_iter().chain(guard).min()
+    }
+
+    fn state_deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Idle => None,
+            State::Idle | State::Informed => None,
             State::Waiting { until } => Some(*until),
-            State::Selecting { attempt } | State::Requesting { attempt, .. } => Some(attempt.next),
+            State::Selecting { attempt }
+            | State::Requesting { attempt, .. }
+            | State::Informing { attempt, .. } => Some(attempt.next),
+            State::Rebooting { attempt, held, .. } => {
+                let ends = held.as_ref().and_then(Held::ends);
+                Some(ends.map_or(attempt.next, |ends| ends.min(attempt.next)))
+            }
             State::Bound { held } => held.moments().map(|(renew, ..)| renew),
             State::Renewing { held, attempt } => held
                 .moments()
                 .map(|(_, rebind, _)| rebind.min(attempt.next)),
-            State::Rebinding { held, attempt } => {
-                held.moments().map(|(.., expire)| expire.min(attempt.next))
-            }
+            State::Rebinding { held, attempt } => held.ends().map(|ends| ends.min(attempt.next)),
         }
     }
 
     /// The state that it is in.
     pub fn phase(&self) -> Phase {
         match self.state {
-            State::Idle => Phase::Idle,
+            State::Idle | State::Informed => Phase::Idle,
             State::Waiting { .. } => Phase::Waiting,
             State::Selecting { .. } => Phase::Selecting,
             State::Requesting { .. } => Phase::Requesting,
+            State::Rebooting { .. } => Phase::Rebooting,
             State::Bound { .. } => Phase::Bound,
             State::Renewing { .. } => Phase::Renewing,
             State::Rebinding { .. } => Phase::Rebinding,
+            State::Informing { .. } => Phase::Informing,
         }
     }
 
-    /// Why there is no lease, in words for the person who waits for one.
-    pub fn explain(&self) -> String {
-        let tries = |count: u32| match count {
-            1 => "1 try".to_owned(),
-            count => format!("{count} tries"),
-        };
-        match &self.state {
-            State::Idle => "no carrier".to_owned(),
-            _ if self.refusals > 0 => format!("the server refuses (NAK), {} so far", self.refusals),
-            State::Requesting { attempt, offer } => format!(
-                "{} offered {} but did not confirm it after {}",
-                offer.server,
-                offer.address,
-                tries(attempt.count)
-            ),
-            _ => format!("no answer after {}", tries(self.discovers)),
+    /// Whether there is nothing left to wait for: it has its lease, or its settings, or was told to do
+    /// without.
+    pub fn is_ready(&self) -> bool {
+        match self.state {
+            State::Waiting { .. } => matches!(self.reason, Some(Reason::Ipv6Only)),
+            State::Bound { .. } => self.up,
+            State::Renewing { .. } | State::Rebinding { .. } | State::Informed => true,
+            _ => false,
         }
     }
 
-    /// Why there is no lease, once that is worth telling: the quick repetitions are over, a server
-    /// refuses, or there is no carrier.
-    pub fn trouble(&self) -> Option<String> {
-        let troubled = match self.state {
-            State::Idle | State::Waiting { .. } => true,
-            State::Selecting { .. } => self.discovers > 3 || self.refusals > 0,
-            State::Requesting { attempt, .. } => attempt.count > 3,
-            State::Bound { .. } | State::Renewing { .. } | State::Rebinding { .. } => false,
-        };
-        troubled.then(|| self.explain())
+    /// The address whose ARP packets it wants to see, and whether it only watches over it by now.
+    pub fn guarded(&self) -> Option<(Ipv4Addr, bool)> {
+        let guard = self.guard.as_ref()?;
+        Some((guard.address(), guard.is_watching()))
     }
 
     fn link_up(&mut self, now: Instant) {
-        if matches!(self.state, State::Idle) {
-            self.discovers = 0;
-            self.refusals = 0;
-            self.discover(now);
+        self.up = true;
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Idle => {
+                (self.discovers, self.refusals) = (0, 0);
+                self.begin(now);
+            }
+            State::Bound { held }
+            | State::Renewing { held, .. }
+            | State::Rebinding { held, .. } => {
+                self.began = now;
+                self.reboot(held.lease.address, Some(held), now);
+            }
+            other => self.state = other,
+        }
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.began = now;
+        match (self.config.inform, self.hint) {
+            (Some((address, _)), _) => self.inform(address, now),
+            (None, Some(address)) => self.reboot(address, None, now),
+            (None, None) => self.discover(now),
         }
     }
 
     /// A lease outlives its carrier: cables are pulled and put back.
     fn link_down(&mut self) {
-        match self.state {
-            State::Waiting { .. } | State::Selecting { .. } | State::Requesting { .. } => {
-                self.state = State::Idle;
-            }
+        self.up = false;
+        self.guard = None;
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Rebooting {
+                held: Some(held), ..
+            } => self.state = State::Bound { held },
+            kept @ (State::Bound { .. }
+            | State::Renewing { .. }
+            | State::Rebinding { .. }
+            | State::Informed) => self.state = kept,
             _ => {}
         }
     }
 
     fn timeout(&mut self, now: Instant) {
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::Idle => {}
+            State::Idle | State::Informed => {}
             State::Waiting { .. } => self.discover(now),
             State::Selecting { attempt } => {
                 let attempt = self.again(attempt, now);
@@ -215,27 +317,48 @@ impl Machine {
                 let attempt = self.again(attempt, now);
                 self.send_request(attempt, offer, now);
             }
+            State::Rebooting {
+                attempt,
+                address,
+                held,
+            } => self.reboot_again(attempt, address, held, now),
             State::Bound { held } => {
                 self.began = now;
                 self.keep(held, now);
             }
             State::Renewing { held, .. } | State::Rebinding { held, .. } => self.keep(held, now),
+            State::Informing { attempt, address } => {
+                let attempt = self.again(attempt, now);
+                self.send_inform(attempt, address, now);
+            }
         }
     }
 
     /// INIT → SELECTING.
     fn discover(&mut self, now: Instant) {
+        self.reason = match self.reason {
+            Some(Reason::Ipv6Only) => None,
+            other => other,
+        };
+        if !self.up {
+            self.state = State::Idle;
+            return;
+        }
         self.began = now;
-        self.xid = self.random.next_u32();
         let attempt = self.first(now);
         self.send_discover(attempt, now);
     }
 
     fn send_discover(&mut self, attempt: Attempt, now: Instant) {
-        let mut message = self.message(MessageType::Discover, now);
+        let mut message = self.question(MessageType::Discover, attempt, now);
         // Some networks break on option 80: after one silent try it goes on without.
         if self.config.rapid_commit && attempt.count == 1 {
             message.options.set(OptionCode::RapidCommit, &[]);
+        }
+        if let Some(address) = self.hint {
+            message
+                .options
+                .set(OptionCode::RequestedIpAddress, &address.octets());
         }
         self.discovers = self.discovers.saturating_add(1);
         self.send(message, Destination::Link);
@@ -244,12 +367,86 @@ impl Machine {
 
     /// SELECTING → REQUESTING. `secs` and xid stay those of the DISCOVER (RFC 2131 §4.4.1).
     fn send_request(&mut self, attempt: Attempt, offer: Offer, now: Instant) {
-        let mut message = self.message(MessageType::Request, now);
+        let mut message = self.question(MessageType::Request, attempt, now);
         let options = &mut message.options;
         options.set(OptionCode::RequestedIpAddress, &offer.address.octets());
         options.set(OptionCode::ServerIdentifier, &offer.server.octets());
         self.send(message, Destination::Link);
         self.state = State::Requesting { attempt, offer };
+    }
+
+    /// INIT-REBOOT → REBOOTING (RFC 2131 §3.2, §4.4.2).
+    fn reboot(&mut self, address: Ipv4Addr, held: Option<Held>, now: Instant) {
+        if held
+            .as_ref()
+            .and_then(Held::ends)
+            .is_some_and(|ends| ends <= now)
+        {
+            self.hint = Some(address);
+            return self.lose(Loss::Expired, now);
+        }
+        let attempt = self.first(now);
+        self.send_reboot(attempt, address, held, now);
+    }
+
+    fn send_reboot(
+        &mut self,
+        attempt: Attempt,
+        address: Ipv4Addr,
+        held: Option<Held>,
+        now: Instant,
+    ) {
+        // §4.3.2: the address in option 50, no server, ciaddr zero.
+        let mut message = self.question(MessageType::Request, attempt, now);
+        message
+            .options
+            .set(OptionCode::RequestedIpAddress, &address.octets());
+        self.send(message, Destination::Link);
+        self.state = State::Rebooting {
+            attempt,
+            address,
+            held,
+        };
+    }
+
+    fn reboot_again(
+        &mut self,
+        attempt: Attempt,
+        address: Ipv4Addr,
+        held: Option<Held>,
+        now: Instant,
+    ) {
+        if held
+            .as_ref()
+            .and_then(Held::ends)
+            .is_some_and(|ends| ends <= now)
+        {
+            self.hint = Some(address);
+            return self.lose(Loss::Expired, now);
+        }
+        if attempt.count < self.config.timing.reboots(held.is_some()) {
+            let attempt = self.again(attempt, now);
+            return self.send_reboot(attempt, address, held, now);
+        }
+        match held {
+            // §3.2: without an answer the lease may be used until it ends.
+            Some(held) => {
+                self.watch_over(address, now);
+                self.stay(held, now);
+            }
+            None => self.discover(now),
+        }
+    }
+
+    /// BOUND, or what the clock says comes after it.
+    fn stay(&mut self, held: Held, now: Instant) {
+        match held.moments() {
+            Some((renew, ..)) if renew <= now => {
+                self.began = now;
+                self.keep(held, now);
+            }
+            _ => self.state = State::Bound { held },
+        }
     }
 
     /// BOUND → RENEWING → REBINDING → INIT, by what the clock says: after a suspend all may be due.
@@ -259,119 +456,142 @@ impl Machine {
             return;
         };
         if now >= expire {
+            self.hint = Some(held.lease.address);
             self.lose(Loss::Expired, now);
             return;
         }
         // Each with a transaction of its own: an ACK says from when on the lease counts.
         self.xid = self.random.next_u32();
-        let mut message = self.message(MessageType::Request, now);
-        message.ciaddr = held.lease.address;
         let length = expire.since(held.since);
-        let retry = |until: Instant| Attempt {
+        let until = if now < rebind { rebind } else { expire };
+        let attempt = Attempt {
             count: 1,
             sent: now,
             next: now + self.config.timing.renewal(until.since(now), length),
         };
-        match held.lease.server {
-            Some(server) if now < rebind => {
-                let attempt = retry(rebind);
-                self.send(message, Destination::Server(server));
-                self.state = State::Renewing { held, attempt };
-            }
-            // A server that did not name itself can only be asked with all others.
-            None if now < rebind => {
-                let attempt = retry(rebind);
-                self.send(message, Destination::Everyone);
-                self.state = State::Renewing { held, attempt };
-            }
-            _ => {
-                let attempt = retry(expire);
-                self.send(message, Destination::Everyone);
-                self.state = State::Rebinding { held, attempt };
-            }
-        }
+        let mut message = self.question(MessageType::Request, attempt, now);
+        message.ciaddr = held.lease.address;
+        // A server that did not name itself can only be asked with all others.
+        let destination = match held.lease.server {
+            Some(server) if now < rebind => Destination::Server(server),
+            _ => Destination::Everyone,
+        };
+        self.send(message, destination);
+        self.state = match now < rebind {
+            true => State::Renewing { held, attempt },
+            false => State::Rebinding { held, attempt },
+        };
     }
 
-    fn received(&mut self, message: &Message, now: Instant) {
-        let Some(kind) = self.for_us(message) else {
-            return;
-        };
-        let server = message.options.address(OptionCode::ServerIdentifier);
-        // slirp's NAK names no server.
-        let from = |expected: Ipv4Addr| server.is_none_or(|server| server == expected);
-        match (&self.state, kind) {
-            (State::Selecting { .. }, MessageType::Offer) => self.offered(message, server, now),
-            // RFC 4039 §3.1: an ACK counts here only if it carries option 80.
-            (State::Selecting { attempt }, MessageType::Ack)
-                if self.config.rapid_commit
-                    && message.options.get(OptionCode::RapidCommit).is_some() =>
-            {
-                self.bind(message, attempt.sent);
-            }
-            (State::Requesting { attempt, offer }, MessageType::Ack) if from(offer.server) => {
-                self.bind(message, attempt.sent);
-            }
-            (State::Requesting { offer, .. }, MessageType::Nak) if from(offer.server) => {
-                self.refusals = self.refusals.saturating_add(1);
-                self.set_back(now);
-            }
-            (State::Renewing { held, attempt }, MessageType::Ack)
-                if held.lease.server.is_none_or(from) =>
-            {
-                self.bind(message, attempt.sent);
-            }
-            (State::Renewing { held, .. }, MessageType::Nak)
-                if held.lease.server.is_none_or(from) =>
-            {
-                self.lose(Loss::Refused, now);
-            }
-            (State::Rebinding { attempt, .. }, MessageType::Ack) => {
-                self.bind(message, attempt.sent);
-            }
-            (State::Rebinding { .. }, MessageType::Nak) => self.lose(Loss::Refused, now),
-            _ => {}
-        }
-    }
-
-    /// What kind of reply it is, if it answers this client's current transaction.
-    fn for_us(&self, message: &Message) -> Option<MessageType> {
-        let ours = message.op == REPLY
-            && message.xid == self.xid
-            && message.chaddr == self.config.mac
-            // RFC 6842: a server that echoes the client identifier must echo ours.
-            && message
-                .options
-                .get(OptionCode::ClientIdentifier)
-                .is_none_or(|id| id == self.config.client_id);
-        message.options.message_type().filter(|_| ours)
-    }
-
-    fn offered(&mut self, message: &Message, server: Option<Ipv4Addr>, now: Instant) {
-        let Some(server) = server.filter(|_| is_host(message.yiaddr)) else {
-            return;
-        };
-        let offer = Offer {
-            address: message.yiaddr,
-            server,
-        };
+    /// RFC 2131 §3.4.
+    fn inform(&mut self, address: Ipv4Addr, now: Instant) {
         let attempt = self.first(now);
-        self.send_request(attempt, offer, now);
+        self.send_inform(attempt, address, now);
     }
 
-    fn bind(&mut self, message: &Message, since: Instant) {
-        let Some(lease) = Lease::read(message) else {
+    fn send_inform(&mut self, attempt: Attempt, address: Ipv4Addr, now: Instant) {
+        let mut message = self.question(MessageType::Inform, attempt, now);
+        message.ciaddr = address;
+        self.discovers = self.discovers.saturating_add(1);
+        self.send(message, Destination::Everyone);
+        self.state = State::Informing { attempt, address };
+    }
+
+    /// Sends what the guard of the address has to send.
+    fn probe(&mut self, now: Instant) {
+        let Some(guard) = &mut self.guard else { return };
+        while let Some(arp) = guard.due(self.config.timing, &mut self.random, now) {
+            self.output.push_back(Output::Arp(arp));
+        }
+        if guard.is_watching() {
+            (self.declines, self.claimant, self.reason) = (0, None, None);
+        }
+    }
+
+    fn watch_over(&mut self, address: Ipv4Addr, now: Instant) {
+        let timing = self.config.timing;
+        let guard = Guard::begin(self.config.mac, address, timing, &mut self.random, now);
+        self.guard = Some(guard);
+        self.probe(now);
+    }
+
+    fn heard(&mut self, arp: &Arp, now: Instant) {
+        let Some(guard) = &mut self.guard else { return };
+        match guard.heard(arp, now) {
+            Verdict::Fine => {}
+            Verdict::Defend => {
+                let arp = Arp::announcement(self.config.mac, guard.address());
+                self.output.push_back(Output::Arp(arp));
+            }
+            Verdict::Conflict if self.claimant == Some((arp.mac, MAX_CLAIMS)) => {
+                self.output.push_back(Output::Dropped("dropped-proxy-arp"));
+            }
+            Verdict::Conflict => self.decline(arp.mac, now),
+        }
+    }
+
+    /// RFC 2131 §3.1.5, §4.4.4.
+    fn decline(&mut self, mac: Mac, now: Instant) {
+        let Some(lease) = self.take_lease() else {
             return;
         };
-        self.setbacks = 0;
-        self.discovers = 0;
-        self.refusals = 0;
-        self.output.push_back(Output::Configure(lease.clone()));
-        self.state = State::Bound {
-            held: Held { lease, since },
+        if let Some(server) = lease.server {
+            self.xid = self.random.next_u32();
+            let mut message = self.notice(MessageType::Decline, server);
+            message
+                .options
+                .set(OptionCode::RequestedIpAddress, &lease.address.octets());
+            self.send(message, Destination::Link);
+        }
+        self.output
+            .push_back(Output::Deconfigure(Loss::Conflict(mac)));
+        self.guard = None;
+        self.hint = None;
+        self.reason = Some(Reason::Conflict(lease.address, mac));
+        let claims = match self.claimant {
+            Some((known, claims)) if known == mac => claims + 1,
+            _ => 1,
         };
+        self.claimant = Some((mac, claims.min(MAX_CLAIMS)));
+        let wait = self.config.timing.declined(self.declines);
+        self.declines = self.declines.saturating_add(1);
+        self.wait(wait, now);
+    }
+
+    /// RFC 2131 §4.4.6: unicast, and not repeated.
+    fn release(&mut self) {
+        if let Some(lease) = self.take_lease() {
+            if let Some(server) = lease.server {
+                self.xid = self.random.next_u32();
+                let mut message = self.notice(MessageType::Release, server);
+                message.ciaddr = lease.address;
+                self.send(message, Destination::Server(server));
+            }
+            self.output.push_back(Output::Deconfigure(Loss::Released));
+        }
+        self.guard = None;
+        self.hint = None;
+        self.state = State::Idle;
+    }
+
+    /// Takes the lease that is in use, if any; the state is to be set anew.
+    fn take_lease(&mut self) -> Option<Lease> {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Bound { held }
+            | State::Renewing { held, .. }
+            | State::Rebinding { held, .. }
+            | State::Rebooting {
+                held: Some(held), ..
+            } => Some(held.lease),
+            other => {
+                self.state = other;
+                None
+            }
+        }
     }
 
     fn lose(&mut self, loss: Loss, now: Instant) {
+        self.guard = None;
         self.output.push_back(Output::Deconfigure(loss));
         self.discover(now);
     }
@@ -380,14 +600,24 @@ impl Machine {
     fn set_back(&mut self, now: Instant) {
         let wait = Timing::setback(self.setbacks);
         self.setbacks = self.setbacks.saturating_add(1);
-        if wait.is_zero() {
+        self.wait(wait, now);
+    }
+
+    fn wait(&mut self, wait: Duration, now: Instant) {
+        if wait.is_zero() || !self.up {
             self.discover(now);
         } else {
             self.state = State::Waiting { until: now + wait };
         }
     }
 
+    /// The first of a series of messages, with a transaction of its own.
     fn first(&mut self, now: Instant) -> Attempt {
+        self.xid = self.random.next_u32();
+        self.begin_series(now)
+    }
+
+    fn begin_series(&mut self, now: Instant) -> Attempt {
         Attempt {
             count: 1,
             sent: now,
@@ -401,21 +631,6 @@ impl Machine {
             sent: attempt.sent,
             next: now + self.config.timing.delay(attempt.count, &mut self.random),
         }
-    }
-
-    fn message(&self, kind: MessageType, now: Instant) -> Message {
-        let mut message = Message::request(self.xid, &self.config.mac);
-        let secs = now.since(self.began).as_secs();
-        message.secs = u16::try_from(secs).unwrap_or(u16::MAX);
-        let options = &mut message.options;
-        options.set(OptionCode::MessageType, &[kind.into()]);
-        options.set(OptionCode::ClientIdentifier, &self.config.client_id);
-        options.set(OptionCode::MaxMessageSize, &MAX_MESSAGE.to_be_bytes());
-        if let Some(hostname) = &self.config.hostname {
-            options.set(OptionCode::Hostname, hostname.as_bytes());
-        }
-        options.set(OptionCode::ParameterRequestList, &PARAMETERS);
-        message
     }
 
     fn send(&mut self, message: Message, destination: Destination) {

@@ -14,6 +14,9 @@ use crate::net::resolv::domain_name;
 /// Microsoft's code for [`OptionCode::ClasslessStaticRoute`], from before RFC 3442.
 pub const CLASSLESS_OLD: OptionCode = OptionCode::Unknown(249);
 
+/// IPv6-Only Preferred (RFC 8925); `dhcproto` has another number under its name.
+pub const IPV6_ONLY: OptionCode = OptionCode::Unknown(108);
+
 /// A search list longer than this is cut: resolv.conf(5).
 const MAX_SEARCH: usize = 6;
 /// More routes than anybody's network has.
@@ -110,12 +113,15 @@ impl Options {
         names.take(MAX_SEARCH).collect()
     }
 
-    /// The routes of options 121 (or 249), which replace 3 and 33 (RFC 3442), or else of those.
-    pub fn routes(&self) -> Vec<StaticRoute> {
-        let classless = self
+    /// The routes of options 121 (or 249), which replace 3 and 33 (RFC 3442), or else of those; of those
+    /// alone where `classless` is false.
+    pub fn routes(&self, classless: bool) -> Vec<StaticRoute> {
+        let found = self
             .classless(OptionCode::ClasslessStaticRoute)
             .or_else(|| self.classless(CLASSLESS_OLD));
-        let mut routes = classless.unwrap_or_else(|| self.classful());
+        let mut routes = found
+            .filter(|_| classless)
+            .unwrap_or_else(|| self.classful());
         routes.truncate(MAX_ROUTES);
         routes
     }

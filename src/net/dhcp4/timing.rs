@@ -5,10 +5,11 @@ use std::time::Duration;
 use crate::net::random::Random;
 
 /// How patient a client is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Timing {
     /// Deviation: a few repetitions within 60–120 ms of each other, because the first packet on a fresh
     /// bridge port is often lost, then the RFC's.
+    #[default]
     Fast,
     /// RFC 2131 §4.1.
     Rfc,
@@ -56,6 +57,42 @@ impl Timing {
         (left / 2).max(floor)
     }
 
+    /// How long to wait before the first ARP probe: PROBE_WAIT of RFC 5227 §1.1.
+    pub fn first_probe(self, random: &mut Random) -> Duration {
+        match self {
+            Self::Rfc => milliseconds(0, 1000, random),
+            Self::Fast => Duration::ZERO,
+        }
+    }
+
+    /// How long to wait after an ARP probe: PROBE_MIN to PROBE_MAX, ANNOUNCE_WAIT after the `last`.
+    pub fn next_probe(self, last: bool, random: &mut Random) -> Duration {
+        match self {
+            Self::Rfc if last => Duration::from_secs(2),
+            Self::Rfc => milliseconds(1000, 2000, random),
+            Self::Fast => milliseconds(150, 250, random),
+        }
+    }
+
+    /// How long to wait after a DECLINE, `before` of which came before it: at least 10 s (RFC 2131
+    /// §3.1.5). Deviation: [`Self::Fast`] does not wait the first time.
+    pub fn declined(self, before: u32) -> Duration {
+        let floor = match self {
+            Self::Rfc => Duration::from_secs(10),
+            Self::Fast => Duration::ZERO,
+        };
+        Self::setback(before).max(floor)
+    }
+
+    /// How often it asks whether a lease that it knows of is still good, before it goes on without an
+    /// answer: with the lease where `held`, else with DISCOVER.
+    pub fn reboots(self, held: bool) -> u32 {
+        match (self, held) {
+            (Self::Fast, true) => 4,
+            (_, _) => 2,
+        }
+    }
+
     /// How long to wait after the server has refused or fallen silent `before` times already.
     pub fn setback(before: u32) -> Duration {
         match before {
@@ -63,6 +100,10 @@ impl Timing {
             before => Duration::from_secs(1 << (before - 1).min(6)),
         }
     }
+}
+
+fn milliseconds(least: u32, most: u32, random: &mut Random) -> Duration {
+    Duration::from_millis(u64::from(least + random.below(most - least + 1)))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use nix::sys::socket::{
 };
 
 use super::frame::{CLIENT_PORT, SERVER_PORT};
+use super::wire::Malformed;
 use crate::failure::{Doing, Failure};
 
 /// A non-blocking socket on the client's port of one interface.
@@ -41,14 +42,15 @@ impl Udp {
         sent.doing(|| format!("send to {to}")).map(drop)
     }
 
-    /// The length of the next message that came from a server's port; `None` where none is waiting.
-    pub fn receive(&self, buffer: &mut [u8]) -> Option<usize> {
+    /// The length of the next message, which came from a server's port; `None` where none is waiting.
+    pub fn receive(&self, buffer: &mut [u8]) -> Option<Result<usize, Malformed>> {
         loop {
             match self.0.recv_from(buffer) {
-                Ok((length, from)) if from.port() == SERVER_PORT => return Some(length),
+                Ok((length, from)) if from.port() == SERVER_PORT => return Some(Ok(length)),
+                Ok(_) => return Some(Err(Malformed::Ports)),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return None,
-                // Somebody else's packet, or an ICMP error: what waits behind it may be ours.
-                _ => {}
+                // An ICMP error: what waits behind it may be ours.
+                Err(_) => {}
             }
         }
     }

@@ -40,6 +40,21 @@ pub enum Malformed {
     Cookie,
 }
 
+impl Malformed {
+    /// The key under which it is counted (`net stats`).
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Short => "dropped-short",
+            Self::NotIpv4 => "dropped-not-ipv4",
+            Self::Fragment => "dropped-fragment",
+            Self::NotUdp => "dropped-not-udp",
+            Self::Ports => "dropped-port",
+            Self::Checksum => "dropped-checksum",
+            Self::Cookie => "dropped-cookie",
+        }
+    }
+}
+
 /// A DHCP message; what clients do not use (`hops`, `sname`, `file`) is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {

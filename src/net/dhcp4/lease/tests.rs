@@ -1,4 +1,5 @@
 use super::*;
+use crate::net::lease::Record;
 
 fn ack(options: &[(OptionCode, &[u8])]) -> Message {
     let mut message = Message::request(1, &[2, 0, 0, 0, 0, 1]);
@@ -9,9 +10,13 @@ fn ack(options: &[(OptionCode, &[u8])]) -> Message {
     message
 }
 
+fn read(message: &Message) -> Option<Lease> {
+    Lease::read(message, &Wants::default())
+}
+
 #[test]
 fn an_ordinary_ack() {
-    let lease = Lease::read(&ack(&[
+    let lease = read(&ack(&[
         (OptionCode::SubnetMask, &[255, 255, 255, 0]),
         (OptionCode::Router, &[10, 0, 2, 2]),
         (OptionCode::DomainNameServer, &[10, 0, 2, 3]),
@@ -24,8 +29,8 @@ fn an_ordinary_ack() {
     assert_eq!(
         text,
         "ip4=10.0.2.15\nprefix=24\nmask=255.255.255.0\nbroadcast=10.0.2.255\ngateway=10.0.2.2\n\
-         dns=10.0.2.3\ndomain=example.org\nsearch=example.org\nserver=10.0.2.2\nlease=86400\nt1=43200\n\
-         t2=75600\nroutes=0.0.0.0/0:10.0.2.2\n"
+         dns=10.0.2.3\ndomain=example.org\nsearch=example.org\nserver=10.0.2.2\nroutes=0.0.0.0/0:10.0.2.2\n\
+         lease=86400\nt1=43200\nt2=75600\n"
     );
     assert!(lease.on_link(Ipv4Addr::new(10, 0, 2, 2)));
     assert!(!lease.on_link(Ipv4Addr::new(10, 0, 3, 2)));
@@ -42,7 +47,7 @@ fn masks() {
         ([255, 0, 255, 0], 8, Some([10, 255, 255, 255])),
         ([0, 0, 0, 0], 8, Some([10, 255, 255, 255])),
     ] {
-        let lease = Lease::read(&ack(&[(OptionCode::SubnetMask, &mask)])).unwrap();
+        let lease = read(&ack(&[(OptionCode::SubnetMask, &mask)])).unwrap();
         assert_eq!(lease.prefix, prefix, "{mask:?}");
         assert_eq!(lease.broadcast, broadcast.map(Ipv4Addr::from), "{mask:?}");
     }
@@ -58,7 +63,7 @@ fn addresses_that_no_host_can_have() {
     ] {
         let mut message = ack(&[]);
         message.yiaddr = address.into();
-        assert_eq!(Lease::read(&message), None, "{address:?}");
+        assert_eq!(read(&message), None, "{address:?}");
     }
 }
 
@@ -100,4 +105,95 @@ fn times_are_in_order_whatever_the_server_says() {
         expire: 120,
     };
     assert_eq!(Times::new(Some(120), Some(3), None), expected);
+}
+
+#[test]
+fn a_record_brings_back_the_same_lease() {
+    let wants = Wants {
+        raw: vec![66, 67, 43],
+        ..Wants::default()
+    };
+    for times in [&86400_u32.to_be_bytes(), &[0xff; 4], &[0; 4]] {
+        let message = ack(&[
+            (OptionCode::SubnetMask, &[255, 255, 255, 0]),
+            (OptionCode::BroadcastAddr, &[10, 0, 2, 200]),
+            (
+                OptionCode::ClasslessStaticRoute,
+                &[
+                    16, 10, 17, 10, 0, 0, 9, 24, 192, 168, 7, 0, 0, 0, 0, 0, 10, 0, 2, 1,
+                ],
+            ),
+            (OptionCode::DomainNameServer, &[10, 0, 2, 3, 10, 0, 2, 4]),
+            (OptionCode::NtpServers, &[10, 0, 2, 5]),
+            (OptionCode::DomainName, b"a.example b.example"),
+            (OptionCode::Hostname, b"guest"),
+            (OptionCode::InterfaceMtu, &[0x05, 0x78]),
+            (OptionCode::AddressLeaseTime, times),
+            (OptionCode::ServerIdentifier, &[10, 0, 2, 2]),
+            (OptionCode::TFTPServerName, b"x\n\0y"),
+            (OptionCode::VendorExtensions, &[]),
+        ]);
+        let lease = Lease::read(&message, &wants).unwrap();
+        assert_eq!(lease.raw.len(), 2);
+        let text = lease.record().text();
+        assert!(text.contains("option66=780a0079\n"), "{text}");
+        assert_eq!(Lease::from_record(&Record::parse(&text)), Some(lease));
+    }
+}
+
+#[test]
+fn what_is_not_a_whole_lease_is_not_taken_up() {
+    let good = [("ip4", "10.0.2.15"), ("prefix", "24"), ("lease", "600")];
+    let record = |lines: &[(&str, &str)]| {
+        let mut record = Record::default();
+        lines.iter().for_each(|(key, value)| record.set(key, value));
+        record
+    };
+    assert!(Lease::from_record(&record(&good)).is_some());
+    for missing in 0..good.len() {
+        let mut lines = good.to_vec();
+        lines.remove(missing);
+        assert_eq!(Lease::from_record(&record(&lines)), None, "{missing}");
+    }
+    for bad in [
+        ("ip4", "127.0.0.1"),
+        ("ip4", "fe80::1"),
+        ("ip4", "10.0.2.15 10.0.2.16"),
+        ("prefix", "33"),
+        ("prefix", "0"),
+        ("lease", "-1"),
+        ("lease", "soon"),
+    ] {
+        let lines = [&good[..], &[bad]].concat();
+        assert_eq!(Lease::from_record(&record(&lines)), None, "{bad:?}");
+    }
+    let odd = [
+        (
+            "routes",
+            "0.0.0.0/33:10.0.2.2 10.0.0.1/8 1.2.3.0/24:x 0.0.0.0/0:10.0.2.2",
+        ),
+        ("dns", "x 10.0.2.3 ::1"),
+        ("search", "a;b c.example"),
+        ("mtu", "67"),
+        ("option999", "00"),
+        ("option66", "0"),
+    ];
+    let lease = Lease::from_record(&record(&[&good[..], &odd].concat())).unwrap();
+    assert_eq!((lease.routes.len(), lease.dns.len()), (1, 1));
+    assert_eq!(lease.search, ["c.example"]);
+    assert_eq!((lease.mtu, lease.raw.len()), (None, 0));
+}
+
+#[test]
+fn without_classless_routes_the_router_counts() {
+    let message = ack(&[
+        (OptionCode::ClasslessStaticRoute, &[0, 10, 0, 2, 66]),
+        (OptionCode::Router, &[10, 0, 2, 1]),
+    ]);
+    let wants = Wants {
+        classless: false,
+        ..Wants::default()
+    };
+    let lease = Lease::read(&message, &wants).unwrap();
+    assert_eq!(lease.gateway(), Some(Ipv4Addr::new(10, 0, 2, 1)));
 }

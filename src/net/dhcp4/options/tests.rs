@@ -52,7 +52,7 @@ fn every_option_at_every_length_is_right_or_absent() {
         );
         let pairs = if length % 8 == 0 { length / 8 } else { 0 };
         assert_eq!(
-            with(O::StaticRoutingTable, &value).routes().len(),
+            with(O::StaticRoutingTable, &value).routes(true).len(),
             pairs.min(MAX_ROUTES)
         );
         for code in [O::Hostname, O::DomainName] {
@@ -63,7 +63,7 @@ fn every_option_at_every_length_is_right_or_absent() {
             );
         }
         with(O::DomainSearch, &value).search();
-        with(O::ClasslessStaticRoute, &value).routes();
+        with(O::ClasslessStaticRoute, &value).routes(true);
     }
 }
 
@@ -150,17 +150,17 @@ fn classless_routes_replace_the_others() {
         route([192, 168, 7, 0], 24, [0; 4]),
         route([0; 4], 0, [10, 0, 0, 1]),
     ];
-    assert_eq!(options.routes(), expected);
+    assert_eq!(options.routes(true), expected);
 
     options.set(OptionCode::ClasslessStaticRoute, &value[..7]);
     assert_eq!(
-        options.routes(),
+        options.routes(true),
         expected[..1],
         "no default route in it: none"
     );
     options.unset(OptionCode::ClasslessStaticRoute);
     options.set(CLASSLESS_OLD, &value[..7]);
-    assert_eq!(options.routes(), expected[..1], "249 likewise");
+    assert_eq!(options.routes(true), expected[..1], "249 likewise");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn bad_classless_routes_leave_the_others() {
     ] {
         let mut options = with(OptionCode::ClasslessStaticRoute, bad);
         options.set(OptionCode::Router, &[10, 0, 0, 254]);
-        assert_eq!(options.routes(), fallback, "{bad:?}");
+        assert_eq!(options.routes(true), fallback, "{bad:?}");
     }
 }
 
@@ -185,7 +185,7 @@ fn host_bits_of_a_destination_are_cleared() {
         &[20, 10, 255, 255, 10, 0, 0, 1],
     );
     assert_eq!(
-        options.routes(),
+        options.routes(true),
         [route([10, 255, 240, 0], 20, [10, 0, 0, 1])]
     );
 }
@@ -200,7 +200,7 @@ fn classful_routes() {
         route([10, 0, 0, 0], 8, [10, 1, 1, 1]),
         route([10, 2, 3, 4], 32, [10, 1, 1, 1]),
     ];
-    assert_eq!(options.routes(), expected);
+    assert_eq!(options.routes(true), expected);
 }
 
 #[test]
@@ -238,7 +238,7 @@ proptest::proptest! {
         options.message_type();
         options.mtu();
         options.search();
-        options.routes();
+        options.routes(true);
         options.address(code.into());
         options.addresses(code.into());
         options.seconds(code.into());

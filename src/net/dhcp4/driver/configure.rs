@@ -1,0 +1,152 @@
+//! What a lease changes in the kernel and in files. Invariant: a record is written after the kernel has been
+//! configured and removed before nothing is configured any more.
+
+use super::{Client, KIND};
+use crate::failure::Failure;
+use crate::net::address::show_mac;
+use crate::net::client::Note;
+use crate::net::dhcp4::apply;
+use crate::net::dhcp4::event::Loss;
+use crate::net::dhcp4::kept::Kept;
+use crate::net::dhcp4::lease::Lease;
+use crate::net::lease::{self as record, Record};
+use crate::net::netlink::socket::Socket as Netlink;
+use crate::net::resolv::{self, Dns};
+use crate::time::Instant;
+
+impl Client {
+    pub(super) fn configure(&mut self, lease: Lease, since: Instant, now: Instant) {
+        let old = self.kept.take();
+        let policy = &self.options.policy;
+        let before = old.as_ref().map(|old| (&old.lease, &old.policy));
+        let configured = Netlink::open().and_then(|mut netlink| {
+            apply::configure(&mut netlink, &self.link, policy, &lease, before)
+        });
+        match configured {
+            Ok(failures) => failures
+                .iter()
+                .for_each(|failure| self.note(failure.to_string())),
+            Err(failure) => self.note(failure.to_string()),
+        }
+        let same = |old: &Kept| old.lease.address == lease.address;
+        let first = old.as_ref().filter(|old| same(old));
+        let kept = Kept {
+            since,
+            bound: first.map_or(now.since_boot().as_secs(), |old| old.bound),
+            took: first.map_or(now.since(self.began).as_millis() as u64, |old| old.took),
+            policy: self.options.policy.clone(),
+            client_id: self.client_id.clone(),
+            lease,
+        };
+        let lines = kept.record(now);
+        let address = kept.lease.address;
+        let written = [
+            record::save(&self.link.name, KIND, &lines),
+            self.publish(&kept.lease),
+            self.memory.keep(&self.client_id, address),
+        ];
+        self.complain(written);
+        if old.is_none_or(|old| old.lease != kept.lease) {
+            self.notes.push(Note::Bound(summary(&lines)));
+        }
+        self.kept = Some(kept);
+    }
+
+    /// What an INFORM has brought: settings of an address that is not this client's.
+    pub(super) fn publish_settings(&mut self, lease: &Lease, now: Instant) {
+        let mut lines = lease.settings_record();
+        lines.set("bound", now.since_boot().as_secs());
+        lines.set("renewed", now.since_boot().as_millis());
+        lines.set("took", now.since(self.began).as_millis());
+        let written = [
+            record::save(&self.link.name, KIND, &lines),
+            self.publish(lease),
+        ];
+        self.complain(written);
+        self.notes.push(Note::Bound(summary(&lines)));
+    }
+
+    fn publish(&self, lease: &Lease) -> Result<(), Failure> {
+        if !self.options.policy.dns {
+            return Ok(());
+        }
+        let dns = Dns {
+            metric: apply::metric(self.link.index, &self.options.policy),
+            servers: lease.dns.iter().map(|&server| server.into()).collect(),
+            search: lease.search.clone(),
+        };
+        resolv::publish(&self.source(), &dns)
+    }
+
+    pub(super) fn deconfigure(&mut self, loss: Loss) {
+        let Some(kept) = self.kept.take() else {
+            return;
+        };
+        let address = kept.lease.address;
+        let told = match loss {
+            Loss::Expired => Some(format!("{address} expired: nobody renewed it")),
+            Loss::Refused => Some(format!("{address} was refused by the server (NAK)")),
+            Loss::Conflict(mac) => Some(format!(
+                "{address} is used by {} (ARP): declined",
+                show_mac(&mac)
+            )),
+            Loss::Ipv6Only => Some(format!(
+                "{address} given up: the network prefers IPv6 alone (option 108)"
+            )),
+            Loss::Released => None,
+        };
+        told.into_iter().for_each(|told| self.remark(told));
+        match Netlink::open() {
+            Ok(mut netlink) => {
+                apply::deconfigure(&mut netlink, &self.link, &kept.policy, &kept.lease);
+            }
+            Err(failure) => self.note(failure.to_string()),
+        }
+        self.sockets.close_udp();
+        let removed = [
+            record::remove(&self.link.name, KIND),
+            resolv::withdraw(&self.source()),
+            match loss {
+                Loss::Expired | Loss::Ipv6Only => Ok(()),
+                _ => self.memory.forget(),
+            },
+        ];
+        self.complain(removed);
+    }
+
+    fn complain<const N: usize>(&mut self, results: [Result<(), Failure>; N]) {
+        for failure in results.into_iter().filter_map(Result::err) {
+            self.note(failure.to_string());
+        }
+    }
+
+    fn source(&self) -> String {
+        format!("{}.{KIND}", self.link.name)
+    }
+}
+
+/// `10.0.2.15/24 via 10.0.2.2, dns 10.0.2.3, lease 86400 s from 10.0.2.2`
+pub fn summary(lease: &Record) -> String {
+    let get = |key: &str| lease.get(key).unwrap_or("?");
+    let mut text = format!("{}/{}", get("ip4"), get("prefix"));
+    let words = [
+        (" via ", "gateway"),
+        (", dns ", "dns"),
+        (", mtu ", "mtu"),
+        (", lease ", "lease"),
+    ];
+    for (word, key) in words {
+        if let Some(value) = lease.get(key) {
+            text.push_str(word);
+            text.push_str(value);
+        }
+    }
+    if lease.get("t1").is_some() {
+        text.push_str(" s");
+    }
+    if let Some(server) = lease.get("server") {
+        text.push_str(" from ");
+        text.push_str(server);
+    }
+    text
+}
