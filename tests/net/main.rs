@@ -22,6 +22,7 @@ mod netlink;
 mod online;
 mod pd;
 mod relay;
+mod resolv;
 mod servers;
 mod support;
 mod two_servers;
