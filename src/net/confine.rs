@@ -19,15 +19,16 @@ pub const CAPABILITIES: u64 = 1 << 10 | 1 << 12 | 1 << 13;
 /// What a client needs besides its sockets, its records and the sysctls of its interfaces.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Needs<'a> {
-    /// The protocol; [`CONFINED`] is the kind of the record that is left.
+    /// The protocol; [`CONFINED`] follows it in the kind of the record that is left. `$INITSH_RUN/KIND` is
+    /// the protocol's own directory, if it is there by then.
     pub kind: &'static str,
     /// It asks PID 1 for things, and may so do whatever PID 1 does for root.
     pub pid1: bool,
-    /// Files and directories that it writes besides `$INITSH_RUN/leases`.
+    /// Files and directories that it writes besides these and `$INITSH_RUN/leases`.
     pub writes: &'a [PathBuf],
 }
 
-/// Follows the protocol in the kind of a record: `eth0.dhcp4.confined`.
+/// What it has given up is in `eth0.dhcp4.confined`.
 const CONFINED: &str = "confined";
 
 /// Gives it all up, for this thread, which is the only one, and for ever.
@@ -85,9 +86,10 @@ fn lock_files(needs: &Needs<'_>, interfaces: &[String]) -> Result<(), Errno> {
     let rules = Ruleset::new()?;
     // What is not there cannot be allowed, and is not missed.
     let allow = |path: &Path, access| rules.allow(path, access);
-    let records = paths::run_dir().join("leases");
+    let run = paths::run_dir();
+    let records = run.join("leases");
     let _ = std::fs::create_dir_all(&records);
-    for place in [records].iter().chain(needs.writes) {
+    for place in [records, run.join(needs.kind)].iter().chain(needs.writes) {
         let _ = allow(place, READ | WRITE | MAKE);
     }
     let sysctl = Path::new("/proc/sys/net");
