@@ -61,7 +61,7 @@ fn text(call: &mut Call<'_>, leases: &[Found], states: &[Found]) {
     for Found { interface, kind, record } in leases {
         call.print(format_args!("{interface} {kind}: {}\n", Times::of(record, now)));
         for (key, value) in record.iter() {
-            if !["bound", "renewed", "took"].contains(&key) {
+            if !["bound", "renewed", "since", "took"].contains(&key) {
                 call.print(format_args!("  {key:<11} {}\n", escape(value)));
             }
         }
