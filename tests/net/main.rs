@@ -17,6 +17,7 @@ mod hooks;
 mod json;
 mod kea4;
 mod leases;
+mod kea6;
 mod many;
 mod netlink;
 mod online;

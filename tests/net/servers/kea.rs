@@ -30,6 +30,15 @@ fn start(
     let directory = directory.display();
     let output =
         r#""output_options": [ { "output": "stdout", "pattern": "%D{%H:%M:%S.%q} %m\n" } ]"#;
+    // Kea would keep its DUID at a fixed place of this machine.
+    let identifier: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let identity = match family {
+        '6' => format!(
+            r#""server-id": {{ "type": "EN", "enterprise-id": 2495, "identifier": "{identifier}",
+                 "persist": false }},"#
+        ),
+        _ => String::new(),
+    };
     let config = format!(
         r#"{{ "Dhcp{family}": {{
   "interfaces-config": {{ "interfaces": ["{interface}"] }},
@@ -38,6 +47,7 @@ fn start(
     {{ "name": "kea-dhcp{family}", "severity": "INFO", {output} }},
     {{ "name": "kea-dhcp{family}.packets", "severity": "DEBUG", "debuglevel": 55, {output} }}
   ],
+  {identity}
   {members}
 }} }}"#
     );

@@ -59,7 +59,7 @@ impl Lab {
         command
             .env("INITSH_RUN", self.scratch.path("run"))
             .env("INITSH_ETC", self.scratch.path("etc"))
-            .env("INITSH_VAR", self.scratch.path("var"));
+            .env("INITSH_STATE", self.scratch.path("state"));
         command
     }
 

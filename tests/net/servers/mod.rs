@@ -72,6 +72,11 @@ impl Server {
         });
     }
 
+    /// Ends it without a chance to say goodbye.
+    pub fn crash(self) {
+        self.signal(Signal::SIGKILL);
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
