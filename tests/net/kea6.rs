@@ -332,3 +332,27 @@ fn nothing_but_information() {
     assert!(lab.resolv_conf().contains("search a.example b.example"));
     assert!(!lab.addresses().contains("inet6"), "{}", lab.addresses());
 }
+
+/// RFC 8415 §18.2.8: another host has the address that is granted; it is declined, and another taken.
+#[test]
+fn an_address_that_another_host_has() {
+    let Some((lab, bridge)) = Lab::bridged() else {
+        return;
+    };
+    let other = bridge.server(2);
+    other.ip(&["addr", "add", "2001:db8:9::77/64", "dev", "srv", "nodad"]);
+    let config = Config {
+        more: r#""reservations": [ { "duid": "00:02:00:00:09:bf:aa:bb",
+            "ip-addresses": [ "2001:db8:9::77" ] } ],"#,
+        ..CONFIG
+    };
+    let server = config.start(&lab);
+    let _client = lab.start("dhcp6", &["--duid", "en:2495:aabb"]);
+    server.wait_for("DECLINE (type 9)", 1);
+    lab.until("dhcp6", "ip6", |ip| ip.starts_with("2001:db8:9::1"));
+    let ip = lab.record("dhcp6", "ip6");
+    eventually("only the new one", SOON, || {
+        let addresses = lab.addresses();
+        addresses.contains(&ip) && !addresses.contains("2001:db8:9::77")
+    });
+}
