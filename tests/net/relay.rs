@@ -51,3 +51,36 @@ fn a_lease_through_a_relay_is_renewed_past_it() {
     lab.client
         .run("busybox", &["ping", "-c1", "-W5", "10.8.0.1"]);
 }
+
+/// RFC 8415 §19: through a relay in both directions, with prefixes.
+#[test]
+fn an_address_and_a_prefix_through_a_relay() {
+    let Some(lab) = Lab::new() else { return };
+    let far = behind(&lab);
+    let members = r#"
+"valid-lifetime": 60, "preferred-lifetime": 50, "renew-timer": 2, "rebind-timer": 40,
+"subnet6": [ {
+  "id": 9, "subnet": "2001:db8:9::/64", "relay": { "ip-addresses": [ "2001:db8:9::1" ] },
+  "pools": [ { "pool": "2001:db8:9::100 - 2001:db8:9::1ff" } ],
+  "pd-pools": [ { "prefix": "2001:db8:f000::", "prefix-len": 48, "delegated-len": 56 } ]
+} ]"#;
+    // Relays send to ff05::1:3 or to an address.
+    let interface = "far/2001:db8:8::1";
+    let server = kea::dhcp6(&far, &lab.scratch, interface, members);
+    let _relay = relay::dhcp6(&lab.server, &lab.scratch, "srv", "wan", "2001:db8:8::1");
+    let _client = lab.keep("dhcp6", &["--pd"]);
+    assert!(lab.record("dhcp6", "ip6").starts_with("2001:db8:9::1"));
+    let pd = lab.record("dhcp6", "pd");
+    assert!(
+        pd.starts_with("2001:db8:f000:") && pd.ends_with("/56"),
+        "{pd}"
+    );
+    assert!(
+        server.count("RELAYED-FORWARD") + server.count("relay") > 0,
+        "{}",
+        server.log()
+    );
+    // Renewals go the same way: there is no unicast to servers any more (RFC 9915).
+    server.wait_for("RENEW (type 5)", 1);
+    assert!(lab.routes6().contains(&format!("unreachable {pd} ")));
+}
