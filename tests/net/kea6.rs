@@ -147,7 +147,8 @@ fn several_prefixes_and_a_hint() {
         "--no-address",
         "--hint",
         hint,
-        "--pd",
+        "--hint",
+        "56",
         "eth0",
     ]);
     let pd = lab.record("dhcp6", "pd");
