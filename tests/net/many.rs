@@ -6,6 +6,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use super::dhcp_server::{Dnsmasq, Scratch, eventually};
+use super::servers::kea;
 use super::servers::lab::Keeper;
 use super::support::{INITSH, Namespace};
 
@@ -55,46 +56,88 @@ impl Crowd {
         command.spawn().unwrap()
     }
 
-    /// The different addresses that the client's interfaces have.
-    fn addresses(&self) -> HashSet<String> {
+    /// Runs a command on all of its interfaces, which must succeed; what it says.
+    fn all_at_once(&self, args: &[&str], names: &[String]) -> String {
+        let began = Instant::now();
+        let output = self.start(args, names).wait_with_output().unwrap();
+        println!(
+            "{} on {} interfaces: {:?}",
+            args[0],
+            names.len(),
+            began.elapsed()
+        );
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The different global addresses of a family (`-4`) that the client's interfaces have.
+    fn addresses(&self, family: &str) -> HashSet<String> {
         let text = self
             .client
-            .ip(&["-4", "-o", "addr", "show", "scope", "global"]);
+            .ip(&[family, "-o", "addr", "show", "scope", "global"]);
         let field = |line: &str| line.split_whitespace().nth(3).map(str::to_owned);
         text.lines().filter_map(field).collect()
     }
 }
 
-#[test]
-fn a_hundred_interfaces_at_once() {
+/// A hundred cables into the server's bridge `srv`.
+fn hundred() -> Option<(Crowd, Vec<String>)> {
     let setup = "link add srv type bridge\nlink set srv up\n";
     let kind = |n| {
         format!("link add p{n} type veth peer name c{n} netns CLIENT\nlink set p{n} master srv up")
     };
-    let Some(crowd) = Crowd::new(100, setup, kind) else {
+    let crowd = Crowd::new(100, setup, kind)?;
+    Some((crowd, (0..100).map(|n| format!("c{n}")).collect()))
+}
+
+#[test]
+fn a_hundred_interfaces_at_once() {
+    let Some((crowd, names)) = hundred() else {
         return;
     };
     let _server = crowd.dnsmasq();
-    let names: Vec<String> = (0..100).map(|n| format!("c{n}")).collect();
-    let began = Instant::now();
     let args = ["dhcp4", "--once", "--dns", "--no-routes", "--timeout", "40"];
-    let output = crowd.start(&args, &names).wait_with_output().unwrap();
-    println!("100 interfaces: {:?}", began.elapsed());
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = crowd.all_at_once(&args, &names);
     // In the order in which they were named.
     let told: Vec<_> = text
         .lines()
         .filter_map(|line| line.split(':').next())
         .collect();
     assert_eq!(told, names);
-    assert_eq!(crowd.addresses().len(), 100);
+    assert_eq!(crowd.addresses("-4").len(), 100);
     for name in &names {
         let record = crowd.scratch.text(&format!("run/leases/{name}.dhcp4"));
         assert!(record.contains("gateway=10.0.0.1\n"), "{name}: {record}");
     }
     let resolv = crowd.scratch.text("etc/resolv.conf");
     assert_eq!(resolv.matches("nameserver").count(), 1, "{resolv}");
+}
+
+#[test]
+fn a_hundred_interfaces_with_an_address_and_a_prefix_each() {
+    let Some((crowd, names)) = hundred() else {
+        return;
+    };
+    let members = r#"
+"valid-lifetime": 900,
+"subnet6": [ {
+  "id": 1, "subnet": "2001:db8:9::/64", "interface": "srv", "rapid-commit": true,
+  "pools": [ { "pool": "2001:db8:9::1000 - 2001:db8:9::1fff" } ],
+  "pd-pools": [ { "prefix": "2001:db8:f000::", "prefix-len": 40, "delegated-len": 56 } ]
+} ]"#;
+    eventually("a link-local address", LONG, || {
+        let text = crowd.server.ip(&["-6", "addr", "show", "dev", "srv"]);
+        text.contains("fe80:") && !text.contains("tentative")
+    });
+    let _server = kea::dhcp6(&crowd.server, &crowd.scratch, "srv", members);
+    let args = ["dhcp6", "--once", "--pd", "--timeout", "40"];
+    crowd.all_at_once(&args, &names);
+    assert_eq!(crowd.addresses("-6").len(), 100);
+    let routes = crowd
+        .client
+        .ip(&["-6", "route", "show", "type", "unreachable"]);
+    let prefixes: HashSet<_> = routes.lines().collect();
+    assert_eq!(prefixes.len(), 100, "{routes}");
 }
 
 #[test]
@@ -132,5 +175,5 @@ fn two_hundred_clients_of_one_server() {
         clients.is_empty()
     });
     println!("200 clients: {:?}", began.elapsed());
-    assert_eq!(crowd.addresses().len(), 200);
+    assert_eq!(crowd.addresses("-4").len(), 200);
 }
