@@ -80,9 +80,10 @@ impl Crowd {
     }
 }
 
-/// A hundred cables into the server's bridge `srv`.
+/// A hundred cables into the server's bridge `srv`, and one that is always plugged in.
 fn hundred() -> Option<(Crowd, Vec<String>)> {
-    let setup = "link add srv type bridge\nlink set srv up\n";
+    let setup = "link add srv type bridge\nlink set srv up\n\
+        link add k0 type veth peer name k1\nlink set k1 up\nlink set k0 master srv up\n";
     let kind = |n| {
         format!("link add p{n} type veth peer name c{n} netns CLIENT\nlink set p{n} master srv up")
     };

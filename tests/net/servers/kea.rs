@@ -64,5 +64,8 @@ fn start(
         command.env(format!("KEA_{place}"), directory.to_string());
     }
     let log = scratch.path(&format!("{name}.log"));
-    Server::start(command, log, &format!("DHCP{family}_STARTED"))
+    let server = Server::start(command, log, &format!("DHCP{family}_STARTED"));
+    // It starts all the same where it cannot listen.
+    assert_eq!(server.count("NO_SOCKETS_OPEN"), 0, "{}", server.log());
+    server
 }
