@@ -93,7 +93,7 @@ fn the_preferred_one_of_two_servers() {
     };
     let second = bridge.server(2);
     let members = r#"
-"valid-lifetime": 900,
+"valid-lifetime": 900, "preferred-lifetime": 600,
 "subnet6": [ {
   "id": 1, "subnet": "2001:db8:9::/64", "interface": "srv",
   "pools": [ { "pool": "2001:db8:9::500 - 2001:db8:9::5ff" } ],

@@ -120,7 +120,7 @@ fn a_hundred_interfaces_with_an_address_and_a_prefix_each() {
         return;
     };
     let members = r#"
-"valid-lifetime": 900,
+"valid-lifetime": 900, "preferred-lifetime": 600,
 "subnet6": [ {
   "id": 1, "subnet": "2001:db8:9::/64", "interface": "srv", "rapid-commit": true,
   "pools": [ { "pool": "2001:db8:9::1000 - 2001:db8:9::1fff" } ],
