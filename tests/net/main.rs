@@ -24,7 +24,6 @@ mod many;
 mod netlink;
 mod online;
 mod pd;
-mod radvd;
 mod relay;
 mod resolv;
 mod servers;

@@ -28,13 +28,7 @@ impl Lab {
         let (server, client) = (Namespace::new()?, Namespace::new()?);
         server.veth("srv", &client, "eth0");
         as_server(&server, 1);
-        client.ip(&["link", "set", "eth0", "down"]);
-        let scratch = Scratch::new();
-        Some(Self {
-            server,
-            client,
-            scratch,
-        })
+        Some(Self::with(server, client))
     }
 
     /// With a bridge between them, on which there may be more.
@@ -43,14 +37,18 @@ impl Lab {
         bridge.join(&server, "srv");
         as_server(&server, 1);
         bridge.join(&client, "eth0");
+        Some((Self::with(server, client), bridge))
+    }
+
+    fn with(server: Namespace, client: Namespace) -> Self {
         client.ip(&["link", "set", "eth0", "down"]);
         let scratch = Scratch::new();
-        let lab = Self {
+        std::fs::create_dir(scratch.path("state")).unwrap();
+        Self {
             server,
             client,
             scratch,
-        };
-        Some((lab, bridge))
+        }
     }
 
     /// A command in the client's namespace, whose files are in the scratch directory.
