@@ -1,141 +1,13 @@
 //! The DHCPv4 client against dnsmasq and against servers that misbehave.
 
-use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 use dhcproto::v4::{MessageType, OptionCode};
-use initsh::net::dhcp4::wire::Message;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
-use super::dhcp_server::{Dnsmasq, Scratch, Scripted, eventually};
-use super::support::{INITSH, Namespace};
-
-const SERVER: [u8; 4] = [10, 9, 0, 1];
-const ADDRESS: [u8; 4] = [10, 9, 0, 77];
-
-/// A server's and a client's namespace with a cable between them: `srv` (10.9.0.1/24) and `eth0`, down.
-struct Lab {
-    server: Namespace,
-    client: Namespace,
-    scratch: Scratch,
-}
-
-impl Lab {
-    fn new() -> Option<Self> {
-        let (server, client) = (Namespace::new()?, Namespace::new()?);
-        server.veth("srv", &client, "eth0");
-        server.ip(&["addr", "add", "10.9.0.1/24", "dev", "srv"]);
-        client.ip(&["link", "set", "eth0", "down"]);
-        let scratch = Scratch::new();
-        Some(Self {
-            server,
-            client,
-            scratch,
-        })
-    }
-
-    fn dnsmasq(&self, options: &[&str]) -> Dnsmasq {
-        let range = "10.9.0.50,10.9.0.59,10m";
-        Dnsmasq::start(&self.server, &self.scratch, "srv", range, options)
-    }
-
-    fn scripted(
-        &self,
-        answer: impl FnMut(&Message, Message) -> Option<Vec<u8>> + Send + 'static,
-    ) -> Scripted {
-        Scripted::start(&self.server, "srv", answer)
-    }
-
-    fn command(&self, program: &str, args: &[&str]) -> Command {
-        let mut command = self.client.command(program, args);
-        command
-            .env("INITSH_RUN", self.scratch.path("run"))
-            .env("INITSH_ETC", self.scratch.path("etc"));
-        command
-    }
-
-    fn dhcp4(&self, args: &[&str]) -> Output {
-        let args = [&["dhcp4"], args].concat();
-        self.command(INITSH, &args).output().unwrap()
-    }
-
-    /// Runs `dhcp4 ARGS… eth0`, which must succeed; its standard output.
-    fn bound(&self, args: &[&str]) -> String {
-        let output = self.dhcp4(&[args, &["eth0"]].concat());
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{error}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Runs `dhcp4 ARGS…`, which must fail with status 1; its standard error.
-    fn fails(&self, args: &[&str]) -> String {
-        let output = self.dhcp4(args);
-        let error = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{error}");
-        error
-    }
-
-    /// Starts `dhcp4 --foreground ARGS… eth0` and waits until it says that it is ready.
-    fn foreground(&self, args: &str) -> Foreground {
-        let ready = self.scratch.path("ready");
-        let script = format!(
-            "exec 3>'{}' && INITSH_READY_FD=3 exec '{INITSH}' dhcp4 --foreground {args} eth0",
-            ready.display()
-        );
-        let child = self.command("sh", &["-c", &script]).spawn().unwrap();
-        let client = Foreground(child);
-        eventually("ready", Duration::from_secs(10), || {
-            self.scratch.text("ready") == "\n"
-        });
-        client
-    }
-
-    fn addresses(&self) -> String {
-        self.client.ip(&["-4", "addr", "show", "dev", "eth0"])
-    }
-
-    fn routes(&self) -> String {
-        self.client.ip(&["-4", "route", "show"])
-    }
-}
-
-/// A client that is killed when dropped.
-struct Foreground(Child);
-
-impl Foreground {
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.0.id() as i32), signal).unwrap();
-    }
-}
-
-impl Drop for Foreground {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// An OFFER or ACK of [`ADDRESS`] with these options besides the necessary ones.
-fn grant(request: &Message, mut reply: Message, options: &[(OptionCode, &[u8])]) -> Message {
-    let kind = match request.options.message_type() {
-        Some(MessageType::Discover) => MessageType::Offer,
-        _ => MessageType::Ack,
-    };
-    reply.yiaddr = ADDRESS.into();
-    reply.options.set(OptionCode::MessageType, &[kind.into()]);
-    reply.options.set(OptionCode::ServerIdentifier, &SERVER);
-    reply
-        .options
-        .set(OptionCode::SubnetMask, &[255, 255, 255, 0]);
-    reply
-        .options
-        .set(OptionCode::AddressLeaseTime, &600_u32.to_be_bytes());
-    for (code, value) in options {
-        reply.options.set(*code, value);
-    }
-    reply
-}
+use super::dhcp_server::{Dnsmasq, eventually};
+use super::dhcp4_lab::{Lab, SERVER, grant};
+use super::support::INITSH;
 
 #[test]
 fn a_lease_from_dnsmasq() {
@@ -212,7 +84,7 @@ fn a_resolv_conf_that_is_a_mount_point_is_written_in_place() {
 #[test]
 fn with_a_pid1_the_lease_is_kept_by_a_service() {
     let Some(lab) = Lab::new() else { return };
-    let _server = lab.dnsmasq(&["--dhcp-option=option:dns-server,10.9.0.3"]);
+    let server = lab.dnsmasq(&["--dhcp-option=option:dns-server,10.9.0.3"]);
     lab.client.ip(&[
         "link", "add", "eth1", "type", "veth", "peer", "name", "dead",
     ]);
@@ -221,7 +93,8 @@ fn with_a_pid1_the_lease_is_kept_by_a_service() {
          exec 2>&1
          for n in 1 2 3 4 5 6 7 8 9; do [ -e \"$INITSH_RUN/control\" ] || sleep 0.1; done
          i dhcp4 eth0; i services; i get net.eth0.dns; i dhcp4 --no-routes eth0
-         i dhcp4 --timeout 0.5 eth1; i dhcp4 eth9; i services; i poweroff"
+         i dhcp4 --timeout 0.5 eth1; i dhcp4 eth9; i services
+         i dhcp4 --release eth0; i dhcp4 --background eth0; i poweroff"
     );
     let args = [
         "-fp",
@@ -270,11 +143,9 @@ fn with_a_pid1_the_lease_is_kept_by_a_service() {
         services.contains("dhcp4.eth1  Starting") && !services.contains("eth9"),
         "{text}"
     );
-    assert!(
-        lab.scratch
-            .text("etc/resolv.conf")
-            .contains("nameserver 10.9.0.3")
-    );
+    assert_eq!(part("dhcp4 --release eth0\n", 0), "", "{text}");
+    assert_eq!(part("dhcp4 --background eth0\n", 0), "", "{text}");
+    assert_eq!(server.count("DHCPRELEASE"), 1, "{}", server.log());
 }
 
 #[test]

@@ -11,6 +11,11 @@
 
 mod confine;
 mod dhcp4;
+mod dhcp4_conflict;
+mod dhcp4_kept;
+mod dhcp4_lab;
+mod dhcp4_options;
+mod dhcp4_release;
 mod dhcp_server;
 mod dhcpd4;
 mod dhcpd6;

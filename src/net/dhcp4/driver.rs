@@ -247,8 +247,10 @@ impl Client {
 
     fn dropped(&mut self, reason: &'static str) {
         let first = self.stats.count(reason);
-        // What neighbours are sent by broadcast is nothing to tell about.
-        if first && reason != "dropped-chaddr" && !self.options.once {
+        // What neighbours are sent by broadcast, and the answers of other servers and to earlier tries,
+        // are nothing to tell about.
+        let usual = ["dropped-chaddr", "dropped-state"].contains(&reason);
+        if first && !usual && !self.options.once {
             let why = reason.trim_start_matches("dropped-");
             self.remark(format!("dropped a packet ({why}); 'net stats' counts them"));
         }
