@@ -55,6 +55,9 @@ pub trait Client: Session {
     /// What happened since the last call.
     fn take_notes(&mut self) -> Vec<Note>;
 
+    /// Says good-bye to the network: SIGTERM has come. Nothing that was configured goes.
+    fn leave(&mut self) {}
+
     /// Closes what only an acquisition needs; called when nobody waits any more. A packet socket, which
     /// the kernel takes 8–20 ms to close, is handed over, to be dropped by whoever has the time.
     fn settle(&mut self) -> Option<PacketSocket> {

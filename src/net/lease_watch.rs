@@ -20,6 +20,11 @@ impl LeaseWatch {
         Self::on(&paths::run_dir().join("leases"))
     }
 
+    /// The same for what the sources of `resolv.conf` know.
+    pub fn resolv() -> Result<Self, Failure> {
+        Self::on(&paths::run_dir().join("resolv"))
+    }
+
     fn on(directory: &Path) -> Result<Self, Failure> {
         let what = || format!("watch {}", directory.display());
         std::fs::create_dir_all(directory).doing(what)?;

@@ -4,7 +4,7 @@
 //! names of letters, digits, `-`, `.` and `_` are ever written.
 
 use std::fs::{self, File};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -127,7 +127,45 @@ fn lock() -> Result<Flock<File>, Failure> {
         .doing(named)
 }
 
+/// What all sources know that hosts behind this machine can use, too: name servers with a global IPv6
+/// address, and domains.
+pub fn known6() -> (Vec<Ipv6Addr>, Vec<String>) {
+    let (mut servers, mut search) = (Vec::new(), Vec::new());
+    for (_, text) in parts().unwrap_or_default() {
+        for line in text.lines() {
+            let mut words = line.split_ascii_whitespace();
+            match words.next() {
+                Some("nameserver") => servers.extend(
+                    words
+                        .filter_map(|word| {
+                            let ip: Ipv6Addr = word.parse().ok()?;
+                            let near =
+                                ip.is_loopback() || ip.is_unicast_link_local() || ip.is_multicast();
+                            (!near && !ip.is_unspecified() && !servers.contains(&ip)).then_some(ip)
+                        })
+                        .collect::<Vec<_>>(),
+                ),
+                Some("search") => search.extend(
+                    words
+                        .filter_map(|word| domain_name(word.as_bytes()))
+                        .filter(|name| !search.contains(name))
+                        .collect::<Vec<_>>(),
+                ),
+                _ => {}
+            }
+        }
+    }
+    (servers, search)
+}
+
 fn write_merged() -> Result<(), Failure> {
+    let public = public();
+    let path = if is_linked(&public) { kept() } else { public };
+    store::replace(&path, merge::merge(&parts()?).as_bytes())
+}
+
+/// The part of every source, by name.
+fn parts() -> Result<Vec<(String, String)>, Failure> {
     let entries = fs::read_dir(directory()).doing(|| "read the sources of resolv.conf")?;
     let mut parts = Vec::new();
     for entry in entries.flatten() {
@@ -138,9 +176,7 @@ fn write_merged() -> Result<(), Failure> {
         }
     }
     sort::sort(&mut parts);
-    let public = public();
-    let path = if is_linked(&public) { kept() } else { public };
-    store::replace(&path, merge::merge(&parts).as_bytes())
+    Ok(parts)
 }
 
 #[cfg(test)]

@@ -195,6 +195,7 @@ pub fn keep(
     confine::enter(needs, names);
     loop {
         if turn(&mut clients, Some(stop.as_fd()), None)? == Turn::Stopped {
+            clients.iter_mut().for_each(|client| client.leave());
             return Ok(());
         }
         if clients.iter().all(|client| client.is_ready())

@@ -29,6 +29,7 @@ mod many;
 mod netlink;
 mod online;
 mod pd;
+mod ra;
 mod relay;
 mod resolv;
 mod servers;

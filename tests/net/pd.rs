@@ -13,8 +13,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// A router: `wan` to `isp` of an upstream, which delegates the prefixes, and `lan0` to `eth0` of a guest.
 pub struct Router {
-    #[allow(dead_code)] // Deleted with the rest.
-    upstream: Namespace,
+    pub upstream: Namespace,
     pub router: Namespace,
     pub guest: Namespace,
     pub scratch: Scratch,

@@ -24,7 +24,7 @@ const ANY: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 pub enum Side {
     /// Asks, and receives advertisements.
     Host,
-    /// Advertises, and receives solicitations.
+    /// Advertises, and receives solicitations and what other routers say.
     Router,
 }
 
@@ -39,11 +39,11 @@ impl NdSocket {
     /// Opens it. Errors: EPERM without CAP_NET_RAW, EAFNOSUPPORT where the kernel has no IPv6.
     pub fn open(link: &Link, side: Side) -> Result<Self, Failure> {
         let what = || format!("open an ICMPv6 socket on {}", link.name);
-        let wanted = match side {
-            Side::Host => ADVERTISEMENT,
-            Side::Router => SOLICITATION,
+        let wanted: &[u8] = match side {
+            Side::Host => &[ADVERTISEMENT],
+            Side::Router => &[SOLICITATION, ADVERTISEMENT],
         };
-        let socket = Icmp6Socket::open(link.index, &link.name, &[wanted]).doing(what)?;
+        let socket = Icmp6Socket::open(link.index, &link.name, wanted).doing(what)?;
         // ff02::1 every interface is a member of.
         if side == Side::Router {
             socket.join(ALL_ROUTERS).doing(what)?;
