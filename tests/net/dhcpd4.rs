@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 use super::dhcp_server::eventually;
 use super::servers::dhcpd;
 use super::servers::lab::{Lab, SOON};
@@ -112,4 +114,87 @@ fn the_server_is_gone_until_the_lease_ends() {
         "{}",
         lab.routes4()
     );
+}
+
+/// RFC 2131 §3.2: a client that crashed asks for what it had, which stays configured all the time; then it
+/// gives it back.
+#[test]
+fn a_lease_is_taken_up_again_and_released() {
+    let Some(lab) = Lab::new() else { return };
+    let config = config("600", "50 10.9.0.59", "");
+    let server = dhcpd::dhcp4(&lab.server, &lab.scratch, "srv", &config);
+    let client = lab.keep("dhcp4", &[]);
+    let ip4 = lab.record("dhcp4", "ip4");
+    let (discovers, acks) = (
+        server.count("DHCPDISCOVER from"),
+        server.count("DHCPACK on"),
+    );
+    client.signal(Signal::SIGKILL);
+    drop(client);
+    assert!(lab.addresses().contains(&format!("inet {ip4}/24")));
+    let client = lab.keep("dhcp4", &[]);
+    server.wait_for("DHCPACK on", acks + 1);
+    assert_eq!(
+        server.count("DHCPDISCOVER from"),
+        discovers,
+        "{}",
+        server.log()
+    );
+    assert_eq!(lab.record("dhcp4", "ip4"), ip4);
+    assert_eq!(
+        lab.addresses().matches("inet ").count(),
+        1,
+        "{}",
+        lab.addresses()
+    );
+    assert_eq!(
+        lab.routes4().matches("default").count(),
+        1,
+        "{}",
+        lab.routes4()
+    );
+    client.end();
+    lab.ok(&["dhcp4", "--release", "eth0"]);
+    server.wait_for(&format!("DHCPRELEASE of {ip4} "), 1);
+    assert!(!lab.addresses().contains("inet "), "{}", lab.addresses());
+    assert_eq!(lab.record("dhcp4", "ip4"), "");
+}
+
+/// RFC 8925: dhcpd offers an address, and the client leaves it alone, unless it was told otherwise.
+#[test]
+fn the_network_prefers_ipv6_alone() {
+    let Some(lab) = Lab::new() else { return };
+    let define = "option v6-only code 108 = unsigned integer 32;\n";
+    let config = define.to_owned() + &config("600", "50 10.9.0.59", "option v6-only 1800;");
+    let server = dhcpd::dhcp4(&lab.server, &lab.scratch, "srv", &config);
+    let error = lab.fails(&["dhcp4", "--once", "--timeout", "2", "eth0"]);
+    assert!(error.contains("IPv6"), "{error}");
+    assert!(server.count("DHCPOFFER on") >= 1);
+    assert_eq!(server.count("DHCPREQUEST for"), 0, "{}", server.log());
+    lab.ok(&["dhcp4", "--once", "--ipv4", "eth0"]);
+    assert!(lab.addresses().contains("inet 10.9.0.5"));
+}
+
+/// RFC 2131 §4.4.3: the address is the administrator's, the rest dhcpd's.
+#[test]
+fn settings_for_an_address_that_was_given_by_hand() {
+    let Some(lab) = Lab::new() else { return };
+    let options = "option ntp-servers 10.9.0.5; option root-path \"/a\";";
+    let config = config("600", "50 10.9.0.59", options);
+    let server = dhcpd::dhcp4(&lab.server, &lab.scratch, "srv", &config);
+    lab.client.ip(&["link", "set", "eth0", "up"]);
+    lab.client
+        .ip(&["addr", "add", "10.9.0.200/24", "dev", "eth0"]);
+    lab.ok(&["dhcp4", "--inform", "--dns", "--option", "17", "eth0"]);
+    assert!(
+        server.count("DHCPINFORM from 10.9.0.200") >= 1,
+        "{}",
+        server.log()
+    );
+    assert_eq!(lab.record("dhcp4", "ntp"), "10.9.0.5");
+    assert_eq!(lab.record("dhcp4", "option17"), "2f61");
+    assert!(lab.resolv_conf().contains("nameserver 10.9.0.3"));
+    let addresses = lab.addresses();
+    assert!(addresses.contains("inet 10.9.0.200/24"), "{addresses}");
+    assert_eq!(addresses.matches("inet ").count(), 1, "{addresses}");
 }

@@ -202,3 +202,26 @@ fn a_lease_for_ever() {
     assert!(addresses.contains("inet 10.9.0.50/24"), "{addresses}");
     assert!(addresses.contains("valid_lft forever"), "{addresses}");
 }
+
+/// RFC 5227: another host has the address that is granted; it is declined, and another taken.
+#[test]
+fn an_address_that_another_host_has() {
+    let Some((lab, bridge)) = Lab::bridged() else {
+        return;
+    };
+    let _other = bridge.server(77);
+    let members = r#"
+"host-reservation-identifiers": [ "client-id" ], "valid-lifetime": 900,
+"subnet4": [ {
+  "id": 1, "subnet": "10.9.0.0/24", "pools": [ { "pool": "10.9.0.50 - 10.9.0.59" } ],
+  "reservations": [ { "client-id": "00abcdef", "ip-address": "10.9.0.77" } ]
+} ]"#;
+    let server = kea::dhcp4(&lab.server, &lab.scratch, "srv", members);
+    let _client = lab.start("dhcp4", &["--client-id", "00abcdef"]);
+    server.wait_for("DHCPDECLINE (type 4)", 1);
+    lab.until("dhcp4", "ip4", |address| address.starts_with("10.9.0.5"));
+    eventually("only the new address", SOON, || {
+        let addresses = lab.addresses();
+        addresses.contains("inet 10.9.0.5") && !addresses.contains("10.9.0.77")
+    });
+}

@@ -60,7 +60,7 @@ impl Crowd {
     fn all_at_once(&self, args: &[&str], names: &[String]) -> String {
         let began = Instant::now();
         let output = self.start(args, names).wait_with_output().unwrap();
-        println!(
+        eprintln!(
             "{} on {} interfaces: {:?}",
             args[0],
             names.len(),
@@ -175,6 +175,6 @@ fn two_hundred_clients_of_one_server() {
         });
         clients.is_empty()
     });
-    println!("200 clients: {:?}", began.elapsed());
+    eprintln!("200 clients: {:?}", began.elapsed());
     assert_eq!(crowd.addresses("-4").len(), 200);
 }
