@@ -23,6 +23,7 @@ pub mod resolv;
 pub mod run;
 pub mod service;
 pub mod settings;
+pub mod slaac;
 pub mod stats;
 pub mod status;
 pub mod store;
