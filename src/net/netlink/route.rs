@@ -56,6 +56,8 @@ pub struct Route {
     pub preference: Option<Preference>,
     /// RTA_EXPIRES: seconds until the kernel removes it by itself (IPv6 only). Not read from listings.
     pub expires: Option<u32>,
+    /// Only for packets from this network (IPv6 only).
+    pub from: Option<(IpAddr, u8)>,
 }
 
 /// What becomes of a packet that takes a route.
@@ -83,6 +85,7 @@ impl Route {
             kind: Kind::Unicast,
             preference: None,
             expires: None,
+            from: None,
         }
     }
 }
@@ -105,6 +108,16 @@ pub fn add(socket: &mut Socket, route: &Route) -> Result<(), Failure> {
 /// Adds a route, or replaces the one with the same destination and metric.
 pub fn replace(socket: &mut Socket, route: &Route) -> Result<(), Failure> {
     put(socket, route, libc::NLM_F_CREATE | libc::NLM_F_REPLACE)
+}
+
+/// Adds a route, or sets when it expires if it is there with this gateway. Others for the same destination
+/// and metric are left alone; with a gateway the two then share the packets.
+pub fn refresh(socket: &mut Socket, route: &Route) -> Result<(), Failure> {
+    match socket.acknowledged(request(libc::RTM_NEWROUTE, libc::NLM_F_CREATE, route)) {
+        // The kernel has set its time all the same (fib6_add_rt2node).
+        Err(refusal) if refusal.errno != Errno::EEXIST => Err(explain(refusal, "add", route)),
+        _ => Ok(()),
+    }
 }
 
 /// Removes a route; where the protocol is not [`ANY`], only one that was installed with it.
@@ -137,6 +150,7 @@ pub(super) fn request(kind: u16, flags: i32, route: &Route) -> Request {
     let header = RouteHeader {
         address_family: AddressFamily::from(route.destination),
         destination_prefix_length: route.prefix,
+        source_prefix_length: route.from.map_or(0, |(_, length)| length),
         table: RouteHeader::RT_TABLE_MAIN,
         protocol: route.protocol.into(),
         scope: scope.into(),
@@ -147,6 +161,9 @@ pub(super) fn request(kind: u16, flags: i32, route: &Route) -> Request {
     let mut request = Request::new(kind, flags | libc::NLM_F_ACK, &header);
     if route.prefix > 0 {
         request.put(libc::RTA_DST, &octets(route.destination));
+    }
+    if let Some((network, _)) = route.from {
+        request.put(libc::RTA_SRC, &octets(network));
     }
     match route.gateway {
         Some(gateway) if gateway.is_ipv4() == route.destination.is_ipv4() => {
@@ -191,12 +208,16 @@ fn via(gateway: IpAddr) -> Vec<u8> {
     value
 }
 
-/// `default`, or `10.0.0.0/8`.
+/// `default`, `10.0.0.0/8`, or `default from 2001:db8::/64`.
 pub fn show_destination(route: &Route) -> String {
-    if route.prefix == 0 && route.destination.is_unspecified() {
-        return "default".to_owned();
+    let mut text = match route.prefix == 0 && route.destination.is_unspecified() {
+        true => "default".to_owned(),
+        false => format!("{}/{}", route.destination, route.prefix),
+    };
+    if let Some((network, length)) = route.from {
+        text.push_str(&format!(" from {network}/{length}"));
     }
-    format!("{}/{}", route.destination, route.prefix)
+    text
 }
 
 fn explain(refusal: Refusal, verb: &str, route: &Route) -> Failure {
@@ -226,7 +247,7 @@ fn explain(refusal: Refusal, verb: &str, route: &Route) -> Failure {
 /// Reads one RTM_NEWROUTE; others than unicast and unreachable routes of the main table are skipped.
 pub(super) fn parse(body: &[u8], found: &mut Vec<Route>) {
     // Cloned routes (RTM_F_CLONED, 0x200) are the IPv6 cache of old kernels.
-    let &[family, prefix, _, _, table, protocol, _, kind, ..] = body else {
+    let &[family, prefix, from, _, table, protocol, _, kind, ..] = body else {
         return;
     };
     let (Some(flags), Some(rest)) = (u32_at(body, 8), body.get(FIXED..)) else {
@@ -255,6 +276,9 @@ pub(super) fn parse(body: &[u8], found: &mut Vec<Route>) {
     for (kind, value) in attributes(rest) {
         match kind {
             libc::RTA_DST => route.destination = from_octets(value).unwrap_or(unspecified),
+            libc::RTA_SRC => {
+                route.from = from_octets(value).map(|network| (network, from.min(longest)));
+            }
             libc::RTA_PRIORITY => route.metric = u32_at(value, 0),
             libc::RTA_PREFSRC => route.source = from_octets(value),
             RTA_PREF => {

@@ -4,7 +4,9 @@
 //! Invariant: a bad message or option is dropped alone, and nothing that a router sends ends the client.
 
 pub mod address;
+pub mod apply;
 pub mod event;
+pub mod kernel;
 pub mod learn;
 pub mod lease;
 pub mod machine;
