@@ -39,7 +39,7 @@ commands! {
     addr bg r#break cat cd coldplug command r#continue dhcp4 dhcp6 dmesg echo eval exec exit export
     r#false fg get halt help hostname ifconfig insmod jobs kill lease link local logs ls lsmod mkdir mknod
     modprobe mount net on pd poweroff printf prompt ps pwd ra read readonly reap reboot restart retry r#return rm
-    rmmod route run service services set shift signal sleep spawn start stop switch_root sync sysctl
+    rmmod route run service services set shift signal slaac sleep spawn start stop switch_root sync sysctl
     tap test timeout trap r#true r#type umask umount uname unset upgrade uptime wait waitfor watchdog
 }
 

@@ -18,16 +18,9 @@ const NDA_LLADDR: u16 = 2;
 
 /// Tells the kernel a router's link-layer address, so that the first packet need not wait for it. It counts
 /// as stale (RFC 4861 §6.3.4): the kernel uses it at once and checks it soon.
-pub fn seed_router(
-    socket: &mut Socket,
-    index: u32,
-    ip: IpAddr,
-    mac: &[u8],
-) -> Result<(), Failure> {
+pub fn seed_router(socket: &mut Socket, index: u32, ip: IpAddr, mac: &[u8]) -> Result<(), Failure> {
     let added = socket.acknowledged(request(index, ip, mac));
-    added.map_err(|refusal| {
-        refusal.failure(format!("add the neighbor {ip} on {}", name_of(index)))
-    })
+    added.map_err(|refusal| refusal.failure(format!("add the neighbor {ip} on {}", name_of(index))))
 }
 
 /// The message.

@@ -9,12 +9,12 @@ use nix::errno::Errno;
 use super::kernel::Parameters;
 use super::lease::{Assigned, FOR_EVER, Router, Settings, prefix_of};
 use crate::failure::Failure;
+use crate::net::nd::wire::Preference;
 use crate::net::netlink::addr::{self, Address, NO_DAD, NO_PREFIX_ROUTE, OPTIMISTIC};
 use crate::net::netlink::link::Link;
 use crate::net::netlink::neigh;
 use crate::net::netlink::route::{self, Route};
 use crate::net::netlink::socket::Socket;
-use crate::net::nd::wire::Preference;
 use crate::sort;
 use crate::time::Instant;
 
@@ -97,7 +97,8 @@ impl Target<'_> {
         for router in new.routers.iter().filter(|router| !known(router)) {
             if let Some(mac) = router.mac {
                 let index = self.link.index;
-                failures.extend(neigh::seed_router(self.socket, index, router.ip.into(), &mac).err());
+                failures
+                    .extend(neigh::seed_router(self.socket, index, router.ip.into(), &mac).err());
             }
         }
         self.route(new, old, &mut failures);
@@ -109,6 +110,20 @@ impl Target<'_> {
         }
         failures.extend(self.set_parameters(parameters, new, old));
         failures
+    }
+
+    /// Removes all of it: every route by these routers through the interface, whatever its metric is.
+    pub fn remove(&mut self, old: &Settings) {
+        let ours =
+            |route: &Route| route.protocol == PROTOCOL_RA && route.index == Some(self.link.index);
+        for route in route::list(self.socket).unwrap_or_default() {
+            if ours(&route) {
+                let _ = route::remove(self.socket, &route);
+            }
+        }
+        for stale in &old.addresses {
+            let _ = addr::remove(self.socket, &self.address(stale, 0));
+        }
     }
 
     fn route(&mut self, new: &Settings, old: &Settings, failures: &mut Vec<Failure>) {
@@ -132,12 +147,25 @@ impl Target<'_> {
         }
     }
 
-    fn set_parameters(&self, parameters: &mut Parameters, new: &Settings, old: &Settings) -> Vec<Failure> {
+    fn set_parameters(
+        &self,
+        parameters: &mut Parameters,
+        new: &Settings,
+        old: &Settings,
+    ) -> Vec<Failure> {
         let steps = [
-            new.mtu.filter(|_| new.mtu != old.mtu).map(|mtu| parameters.set_mtu(mtu)),
-            new.hop_limit.filter(|_| new.hop_limit != old.hop_limit).map(|hops| parameters.set_hop_limit(hops)),
-            new.reachable.filter(|_| new.reachable != old.reachable).map(|time| parameters.set_reachable(time)),
-            new.retransmit.filter(|_| new.retransmit != old.retransmit).map(|time| parameters.set_retransmit(time)),
+            new.mtu
+                .filter(|_| new.mtu != old.mtu)
+                .map(|mtu| parameters.set_mtu(mtu)),
+            new.hop_limit
+                .filter(|_| new.hop_limit != old.hop_limit)
+                .map(|hops| parameters.set_hop_limit(hops)),
+            new.reachable
+                .filter(|_| new.reachable != old.reachable)
+                .map(|time| parameters.set_reachable(time)),
+            new.retransmit
+                .filter(|_| new.retransmit != old.retransmit)
+                .map(|time| parameters.set_retransmit(time)),
         ];
         steps.into_iter().flatten().flatten().collect()
     }
@@ -185,7 +213,15 @@ fn left(end: Instant, now: Instant) -> Option<u32> {
 
 /// Whether they are one route for the kernel.
 fn same(a: &Route, b: &Route) -> bool {
-    let key = |route: &Route| (route.destination, route.prefix, route.gateway, route.metric, route.from);
+    let key = |route: &Route| {
+        (
+            route.destination,
+            route.prefix,
+            route.gateway,
+            route.metric,
+            route.from,
+        )
+    };
     key(a) == key(b)
 }
 
@@ -202,12 +238,18 @@ fn routes(index: u32, policy: &Policy, known: &Settings, now: Instant) -> Vec<Ro
         ..Route::to(prefix.into(), length, PROTOCOL_RA)
     };
     let on_link = known.on_link.iter();
-    let mut routes: Vec<_> = on_link.map(|item| build(item.prefix, item.length, item.until)).collect();
+    let mut routes: Vec<_> = on_link
+        .map(|item| build(item.prefix, item.length, item.until))
+        .collect();
     if policy.no_routes {
         return routes;
     }
     let via = |route: Route, router: Ipv6Addr, preference, rank: usize| {
-        let last = if preference == Preference::Low { LAST_RESORT } else { 0 };
+        let last = if preference == Preference::Low {
+            LAST_RESORT
+        } else {
+            0
+        };
         let metric = policy.metric(index).saturating_add(last);
         Route {
             gateway: Some(IpAddr::V6(router)),
@@ -220,10 +262,17 @@ fn routes(index: u32, policy: &Policy, known: &Settings, now: Instant) -> Vec<Ro
         let default = build(Ipv6Addr::UNSPECIFIED, 0, router.until);
         let default = via(default, router.ip, router.preference, rank);
         // RFC 8028 §3.2: packets from a prefix go to a router that advertises it.
-        for address in known.addresses.iter().filter(|item| is_partial(item, known)) {
+        for address in known
+            .addresses
+            .iter()
+            .filter(|item| is_partial(item, known))
+        {
             let from = Some((prefix_of(address.ip).into(), 64));
             if address.routers.contains(&router.ip) {
-                routes.push(Route { from, ..default.clone() });
+                routes.push(Route {
+                    from,
+                    ..default.clone()
+                });
             }
         }
         routes.push(default);
@@ -232,7 +281,8 @@ fn routes(index: u32, policy: &Policy, known: &Settings, now: Instant) -> Vec<Ro
     sort::sort_by(&mut specific, |a, b| b.preference.cmp(&a.preference));
     for (at, item) in specific.iter().enumerate() {
         let rivals = specific[..at].iter();
-        let rivals = rivals.filter(|other| (other.prefix, other.length) == (item.prefix, item.length));
+        let rivals =
+            rivals.filter(|other| (other.prefix, other.length) == (item.prefix, item.length));
         let route = build(item.prefix, item.length, item.until);
         routes.push(via(route, item.router, item.preference, rivals.count()));
     }

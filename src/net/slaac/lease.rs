@@ -146,6 +146,8 @@ impl Settings {
     /// The record's keys (`docs/network.md`).
     pub fn record(&self) -> Record {
         let mut record = Record::default();
+        let mut sorted = self.clone();
+        sort::sort_by_key(&mut sorted.addresses, |item| item.deprecated);
         let addresses: Vec<_> = self
             .addresses
             .iter()
@@ -172,7 +174,7 @@ impl Settings {
         record.set("managed", word(self.managed));
         record.set("other", word(self.other));
         let mut times = Vec::new();
-        self.clone().ends(&mut |end| {
+        sorted.ends(&mut |end| {
             times.push(match *end {
                 FOR_EVER => "-".to_owned(),
                 end => end.since_boot().as_secs().to_string(),
@@ -284,7 +286,11 @@ pub fn sort_routers(routers: &mut [Router]) {
 
 /// `2001:db8::5/64 via fe80::1, dns 2001:db8::53`
 pub fn summary(record: &Record) -> String {
-    let mut text = record.get("ip6").unwrap_or("no address").to_owned();
+    let without = match record.get("managed") {
+        Some("yes") => "address by DHCPv6",
+        _ => "no address",
+    };
+    let mut text = record.get("ip6").unwrap_or(without).to_owned();
     for (word, key) in [
         (" via ", "gateway6"),
         (", dns ", "dns6"),

@@ -5,9 +5,12 @@
 
 pub mod address;
 pub mod apply;
+pub mod driver;
 pub mod event;
+mod follow;
 pub mod kernel;
 pub mod learn;
 pub mod lease;
 pub mod machine;
+mod secret;
 pub mod timing;

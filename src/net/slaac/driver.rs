@@ -1,0 +1,510 @@
+//! One interface's client: the machine with its socket, and what tells it about its link and its addresses.
+//! Invariant: nothing here blocks, and nothing that a packet or a full disk does ends the client; only the
+//! loss of its interface does.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+
+use super::address::Identifier;
+use super::apply::{Check, Policy, Target};
+use super::event::{Config, Input, Output};
+use super::follow::Follow;
+use super::kernel::Parameters;
+use super::lease::{self, Settings};
+use super::machine::Machine;
+use super::secret;
+use super::timing::Timing;
+use crate::failure::Failure;
+use crate::net::client::{self, Note, Protocol};
+use crate::net::dhcp4::driver as ethernet;
+use crate::net::driver::Session;
+use crate::net::lease as record;
+use crate::net::link_local::{self, Dad};
+use crate::net::nd::socket::{LONGEST, NdSocket, Side};
+use crate::net::nd::wire::RouterAdvertisement;
+use crate::net::netlink::addr::{self, DUPLICATE, Entry, TENTATIVE};
+use crate::net::netlink::link::{self, Link};
+use crate::net::netlink::socket::Socket as Netlink;
+use crate::net::netlink::watch::Watch;
+use crate::net::random::entropy;
+use crate::net::resolv::{self, Dns};
+use crate::net::stats::Stats;
+use crate::time::Instant;
+
+/// The kind of this client's records: `$INITSH_RUN/leases/IF.slaac`.
+pub const KIND: &str = "slaac";
+/// The kind of the record that says why there is no address.
+const STATE: &str = "slaac.state";
+/// SLAAC as the command, the service and the record know it.
+pub const PROTOCOL: Protocol = Protocol {
+    kind: KIND,
+    summary: lease::summary,
+    usable,
+};
+/// Messages read at one go, so that a flood cannot keep the client from its deadlines.
+const BURST: usize = 64;
+
+/// What a client is asked to do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What of the settings is used.
+    pub policy: Policy,
+    /// When solicitations are repeated.
+    pub timing: Timing,
+    /// Addresses are stable and opaque (RFC 7217), not made of the hardware address.
+    pub stable: bool,
+    /// A DHCPv6 client is started where routers say so.
+    pub follow: bool,
+}
+
+/// A client of one interface.
+pub struct Client {
+    link: Link,
+    options: Options,
+    machine: Machine,
+    watch: Watch,
+    addresses: Watch,
+    socket: NdSocket,
+    parameters: Parameters,
+    /// What the kernel has.
+    applied: Settings,
+    /// Addresses whose check for duplicates has not ended.
+    checking: Vec<Ipv6Addr>,
+    usable: bool,
+    /// What `resolv.conf` was told last.
+    dns: Option<Dns>,
+    summary: String,
+    began: Instant,
+    /// When there first was something, in seconds since boot, and how long that took.
+    bound: Option<(u64, u128)>,
+    follow: Follow,
+    gone: Option<Failure>,
+    /// Why there is no link-local address.
+    obstacle: Option<String>,
+    notes: Vec<Note>,
+    reported: String,
+    stats: Stats,
+}
+
+impl Client {
+    /// Brings the interface up, takes up what an earlier client has left and asks for routers, or waits for
+    /// a carrier.
+    ///
+    /// Errors: no such interface, not an Ethernet interface, no IPv6, no permission, no secret.
+    pub fn start(name: &str, options: Options) -> Result<Self, Failure> {
+        let mut netlink = Netlink::open()?;
+        let mut link = usable(&mut netlink, name)?;
+        // Before the question, so that no change falls between the two.
+        let (watch, addresses) = (Watch::open()?, Watch::addresses6()?);
+        let socket = NdSocket::open(&link, Side::Host)?;
+        let mut parameters = Parameters::of(name);
+        let failure = parameters.prepare(options.dad());
+        if !link.up {
+            link::set_up(&mut netlink, link.index, true)?;
+            link = link::by_name(&mut netlink, name)?;
+        }
+        let _ = record::remove(name, STATE);
+        let now = Instant::now();
+        let mut machine = Machine::new(config(&link, &options)?, entropy(&link));
+        let old = record::load(name, KIND);
+        let applied = old.as_ref().map(Settings::read).unwrap_or_default();
+        machine.handle(Input::Resume(&applied), now);
+        let number = |key: &str| old.as_ref()?.get(key)?.parse::<u64>().ok();
+        let mut client = Self {
+            machine,
+            watch,
+            addresses,
+            socket,
+            parameters,
+            checking: Vec::new(),
+            usable: false,
+            dns: None,
+            summary: String::new(),
+            began: now,
+            bound: number("bound").zip(number("took").map(u128::from)),
+            follow: Follow::new(name, &options),
+            gone: None,
+            obstacle: None,
+            notes: failure.map(remark).into_iter().collect(),
+            reported: String::new(),
+            stats: Stats::new(name, KIND),
+            applied,
+            link,
+            options,
+        };
+        client.look_at_addresses();
+        match client.link.carrier {
+            true => client.handle(Input::LinkUp, now),
+            false => client.handle(Input::Timeout, now),
+        }
+        Ok(client)
+    }
+
+    fn handle(&mut self, input: Input<'_>, now: Instant) {
+        self.machine.handle(input, now);
+        while let Some(output) = self.machine.poll() {
+            match output {
+                Output::Solicit => self.solicit(),
+                Output::Configure(settings) => self.configure(settings, now),
+                Output::Conflict(ip, next) => self.conflict(ip, next),
+                Output::Dropped(reason) => self.dropped(reason),
+            }
+        }
+        self.report_trouble();
+    }
+
+    /// From the link-local address, or from `::` while that is being checked.
+    fn solicit(&mut self) {
+        let dad = self.options.dad();
+        if dad == Dad::Wait && self.options.timing == Timing::Fast {
+            self.notes.extend(self.parameters.hurry().map(remark));
+        }
+        let local = Netlink::open()
+            .and_then(|mut netlink| link_local::ensure(&mut netlink, &self.link, dad));
+        let (local, obstacle) = match local {
+            Ok(local) => (local, None),
+            Err(failure) => (None, Some(failure.to_string())),
+        };
+        if let Some(text) = obstacle.as_ref().filter(|_| obstacle != self.obstacle) {
+            self.notes.push(Note::Problem(text.clone()));
+        }
+        self.obstacle = obstacle;
+        match self
+            .socket
+            .solicit(local, self.link.mac.as_slice().try_into().ok())
+        {
+            Ok(()) => self.stats.count("sent-solicitation"),
+            // It will be sent again; the reason matters only if that does not help.
+            Err(_) => self.stats.count("failed-send"),
+        };
+    }
+
+    fn configure(&mut self, settings: Settings, now: Instant) {
+        let old = std::mem::take(&mut self.applied);
+        let is_fresh = |ip: &Ipv6Addr| !old.addresses.iter().any(|other| other.ip == *ip);
+        let ours = settings.addresses.iter().map(|item| item.ip);
+        let fresh: Vec<_> = ours.clone().filter(is_fresh).collect();
+        let check = self.options.policy.check;
+        self.checking
+            .retain(|ip| settings.addresses.iter().any(|item| item.ip == *ip));
+        if check != Check::Never && !fresh.is_empty() {
+            if check == Check::Before && self.options.timing == Timing::Fast {
+                self.notes.extend(self.parameters.hurry().map(remark));
+            }
+            self.checking.extend(&fresh);
+        }
+        let configured = Netlink::open().map(|mut netlink| {
+            let mut target = Target {
+                socket: &mut netlink,
+                link: &self.link,
+                policy: &self.options.policy,
+                now,
+            };
+            target.configure(&mut self.parameters, &settings, &old)
+        });
+        let failures = configured.unwrap_or_else(|failure| vec![failure]);
+        self.notes.extend(
+            failures
+                .iter()
+                .map(|failure| Note::Problem(failure.to_string())),
+        );
+        self.applied = settings;
+        if !fresh.is_empty() || old.addresses.len() != self.applied.addresses.len() {
+            self.look_at_addresses();
+        }
+        if let Err(failure) = self.publish(now) {
+            self.notes.push(Note::Problem(failure.to_string()));
+        }
+        self.follow
+            .flags(self.applied.managed, self.applied.other, &mut self.notes);
+    }
+
+    /// DNS first: whoever sees the record finds everything configured.
+    fn publish(&mut self, now: Instant) -> Result<(), Failure> {
+        let known = &self.applied;
+        let dns = Dns {
+            metric: self.options.policy.dns_metric(self.link.index),
+            servers: known.dns.iter().map(|item| item.0.into()).collect(),
+            search: known.search.iter().map(|item| item.0.clone()).collect(),
+        };
+        let mut done = Ok(());
+        if self.options.policy.dns && self.dns.as_ref() != Some(&dns) {
+            done = resolv::publish(&source(&self.link.name), &dns);
+            self.dns = Some(dns);
+        }
+        if known.is_empty() {
+            self.bound = None;
+            if !std::mem::take(&mut self.summary).is_empty() {
+                let what = "nothing is left: no router has renewed it".to_owned();
+                self.notes.push(Note::Problem(what));
+            }
+            return done.and(record::remove(&self.link.name, KIND));
+        }
+        let (bound, took) = *self.bound.get_or_insert_with(|| {
+            (
+                now.since_boot().as_secs(),
+                Instant::now().since(self.began).as_millis(),
+            )
+        });
+        let mut lines = known.record();
+        lines.set("bound", bound);
+        lines.set("renewed", now.since_boot().as_millis());
+        lines.set("took", took);
+        let summary = lease::summary(&lines);
+        if summary != self.summary {
+            self.notes.push(Note::Bound(summary.clone()));
+            self.summary = summary;
+        }
+        done.and(record::save(&self.link.name, KIND, &lines))
+    }
+
+    fn conflict(&mut self, ip: Ipv6Addr, next: Option<Ipv6Addr>) {
+        self.stats.count("conflict");
+        let what = match next {
+            Some(next) => format!("another host has the address {ip}: taking {next}"),
+            None => format!("another host has the address {ip}"),
+        };
+        self.notes.push(Note::Remark(what));
+    }
+
+    /// What has become of the addresses. One that was being checked and is gone, or marked, is another
+    /// host's: the kernel removes those that have a lifetime.
+    fn look_at_addresses(&mut self) -> Vec<Ipv6Addr> {
+        let entries = Netlink::open()
+            .and_then(|mut socket| addr::entries(&mut socket, Some(self.link.index)));
+        let Ok(entries) = entries else {
+            return Vec::new();
+        };
+        let flags = |ip: Ipv6Addr| {
+            let is_it = |entry: &&Entry| entry.address.ip == IpAddr::V6(ip);
+            entries.iter().find(is_it).map(|entry| entry.flags)
+        };
+        let ours = self.applied.addresses.iter().map(|item| item.ip);
+        self.usable = ours.clone().filter_map(flags).any(link_local::is_usable);
+        // Set down, the interface loses every address that it has; that says nothing of others.
+        if entries.iter().all(|entry| entry.address.ip.is_ipv4()) {
+            self.checking.clear();
+            self.applied = Settings::default();
+            return Vec::new();
+        }
+        let is_lost = |ip: &Ipv6Addr| flags(*ip).is_none_or(|flags| flags & DUPLICATE != 0);
+        let lost = self.checking.iter().copied().filter(is_lost).collect();
+        self.checking.retain(|ip| {
+            flags(*ip).is_some_and(|flags| flags & (TENTATIVE | DUPLICATE) == TENTATIVE)
+        });
+        if self.checking.is_empty() {
+            self.notes.extend(self.parameters.calm().map(remark));
+        }
+        lost
+    }
+
+    fn addresses_changed(&mut self, now: Instant) {
+        let had = !self.applied.is_empty();
+        for ip in self.look_at_addresses() {
+            self.handle(Input::Duplicate(ip), now);
+        }
+        // It was set down and up between two looks.
+        if had && self.applied.is_empty() && self.link.carrier && !self.machine.known().is_empty() {
+            self.handle(Input::LinkDown, now);
+            self.handle(Input::LinkUp, now);
+        }
+    }
+
+    fn look_at_link(&mut self, now: Instant) {
+        let found =
+            Netlink::open().and_then(|mut netlink| link::by_name(&mut netlink, &self.link.name));
+        let found = match found {
+            Ok(link) if link.index == self.link.index => link,
+            Ok(_) => {
+                self.gone = Some(Failure::errno(self.link.name.clone(), Errno::ENODEV));
+                return;
+            }
+            Err(failure) if failure.cause() == Some(Errno::ENODEV) => {
+                self.gone = Some(failure);
+                return;
+            }
+            Err(failure) => return self.notes.push(remark(failure)),
+        };
+        let had = self.link.carrier;
+        self.link = found;
+        match (had, self.link.carrier) {
+            (false, true) => self.handle(Input::LinkUp, now),
+            (true, false) => self.handle(Input::LinkDown, now),
+            _ => {}
+        }
+    }
+
+    fn read_messages(&mut self, now: Instant) {
+        let mut buffer = [0; LONGEST];
+        for _ in 0..BURST {
+            let Some(received) = self.socket.receive(&mut buffer) else {
+                return;
+            };
+            let mut bad = Vec::new();
+            let parsed = received.and_then(|packet| {
+                let said = RouterAdvertisement::parse(&packet, &mut |why| bad.push(why))?;
+                Ok((packet.source, said))
+            });
+            bad.into_iter().for_each(|why| self.dropped(why));
+            match parsed {
+                Ok((from, said)) => {
+                    self.stats.count("received-advertisement");
+                    self.handle(Input::Advertisement(from, &said), now);
+                }
+                Err(why) => self.dropped(why),
+            }
+        }
+    }
+
+    fn dropped(&mut self, reason: &'static str) {
+        if self.stats.count(reason) {
+            let text = format!("{reason}; more of it is only counted");
+            self.notes.push(Note::Remark(text));
+        }
+    }
+
+    /// Leaves a record of why there is no address, for whoever waits for one in another process.
+    fn report_trouble(&mut self) {
+        let trouble = self.machine.trouble().filter(|_| !self.follow.is_ready());
+        let trouble = self.obstacle.clone().or(trouble).unwrap_or_default();
+        if trouble == self.reported {
+            return;
+        }
+        if trouble.is_empty() {
+            let _ = record::remove(&self.link.name, STATE);
+        } else {
+            let mut lines = record::Record::default();
+            lines.set("reason", &trouble);
+            let _ = record::save(&self.link.name, STATE, &lines);
+        }
+        self.reported = trouble;
+    }
+}
+
+impl Options {
+    fn dad(&self) -> Dad {
+        match self.policy.check {
+            Check::Before => Dad::Wait,
+            Check::Optimistic | Check::Never => Dad::Optimistic,
+        }
+    }
+}
+
+impl client::Client for Client {
+    fn name(&self) -> &str {
+        &self.link.name
+    }
+
+    fn is_ready(&self) -> bool {
+        self.usable || (self.follow.is_ready() && !self.applied.is_empty())
+    }
+
+    fn why(&self) -> String {
+        match (&self.gone, &self.obstacle) {
+            (Some(failure), _) => failure.to_string(),
+            (None, Some(obstacle)) => obstacle.clone(),
+            (None, None) if !self.checking.is_empty() => {
+                "its address is still being checked".to_owned()
+            }
+            (None, None) => self.follow.why().unwrap_or_else(|| self.machine.explain()),
+        }
+    }
+
+    fn gone(&self) -> Option<&Failure> {
+        self.gone.as_ref()
+    }
+
+    fn take_notes(&mut self) -> Vec<Note> {
+        let mut notes = std::mem::take(&mut self.notes);
+        self.follow.take_notes(&mut notes);
+        notes
+    }
+}
+
+impl Session for Client {
+    fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
+        let sockets = [
+            self.watch.as_fd(),
+            self.addresses.as_fd(),
+            self.socket.as_fd(),
+        ];
+        fds.extend(sockets.map(|socket| PollFd::new(socket, PollFlags::POLLIN)));
+        self.follow.watch(fds);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let all = [
+            self.machine.deadline(),
+            self.stats.deadline(),
+            self.follow.deadline(),
+        ];
+        all.into_iter().flatten().min()
+    }
+
+    fn wake(&mut self, now: Instant) {
+        if self.watch.changed() {
+            self.look_at_link(now);
+        }
+        if self.addresses.changed() {
+            self.addresses_changed(now);
+        }
+        self.read_messages(now);
+        self.handle(Input::Timeout, now);
+        self.follow.wake(now);
+        self.stats.write(now);
+    }
+}
+
+/// The interface, if a client can work on it.
+///
+/// Errors: no such interface, not an Ethernet interface, no IPv6 in the kernel or on the interface.
+pub fn usable(netlink: &mut Netlink, name: &str) -> Result<Link, Failure> {
+    let link = ethernet::usable(netlink, name)?;
+    Parameters::of(name).check()?;
+    Ok(link)
+}
+
+/// Removes what the client of an interface has configured; whether it had anything.
+///
+/// Errors: no such interface, the record cannot be removed.
+pub fn release(name: &str) -> Result<bool, Failure> {
+    let Some(old) = record::load(name, KIND) else {
+        return Ok(false);
+    };
+    let mut socket = Netlink::open()?;
+    let link = ethernet::usable(&mut socket, name)?;
+    // Whatever the metrics were.
+    let mut target = Target {
+        socket: &mut socket,
+        link: &link,
+        policy: &Policy::default(),
+        now: Instant::now(),
+    };
+    target.remove(&Settings::read(&old));
+    resolv::withdraw(&source(name))?;
+    let _ = record::remove(name, STATE);
+    record::remove(name, KIND).map(|()| true)
+}
+
+fn source(name: &str) -> String {
+    format!("{name}.{KIND}")
+}
+
+fn remark(failure: Failure) -> Note {
+    Note::Remark(failure.to_string())
+}
+
+fn config(link: &Link, options: &Options) -> Result<Config, Failure> {
+    Ok(Config {
+        mac: link.mac.as_slice().try_into().unwrap_or_default(),
+        identifier: match options.stable {
+            true => Identifier::Stable(secret::obtain()?),
+            false => Identifier::Eui64,
+        },
+        mtu: link.mtu,
+        timing: options.timing,
+    })
+}
