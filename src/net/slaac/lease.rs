@@ -197,7 +197,7 @@ impl Settings {
         let end = Instant::BOOT;
         let mut found = Self {
             addresses: words("ip6")
-                .filter_map(|word| prefixed(word))
+                .filter_map(prefixed)
                 .map(|(ip, _)| assigned(ip))
                 .collect(),
             routers: words("gateway6").filter_map(router).collect(),
