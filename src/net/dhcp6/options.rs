@@ -167,3 +167,6 @@ pub fn excluded(value: &[u8], prefix: Ipv6Addr, length: u8) -> Option<(Ipv6Addr,
     let address = Ipv6Addr::from_bits(masked(prefix, length).to_bits() | subnet);
     Some((masked(address, longer), longer))
 }
+
+#[cfg(test)]
+mod tests;

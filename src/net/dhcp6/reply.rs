@@ -257,3 +257,6 @@ fn word(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (word, rest) = bytes.split_first_chunk()?;
     Some((u32::from_be_bytes(*word), rest))
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,3 +162,6 @@ pub fn setback(before: u32, random: &mut Random) -> Duration {
 pub fn ask_again(before: u32) -> Duration {
     Duration::from_secs(60 << before.min(6)).min(Duration::from_secs(MAX_RT.into()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -254,3 +254,6 @@ pub fn set_elapsed(message: &mut [u8], hundredths: u16) {
         place.copy_from_slice(&hundredths.to_be_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -198,8 +198,7 @@ impl Machine {
                     unbound = true;
                 }
                 _ if ia.doubted => ia.held.clear(),
-                _ if extends => ia.postpone(now),
-                _ => {}
+                _ => ia.postpone(now),
             }
             ia.doubted &= extends;
         }

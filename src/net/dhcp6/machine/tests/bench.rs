@@ -186,7 +186,7 @@ impl Bench {
 
     /// Lets deadlines pass until it is in that phase.
     pub fn until(&mut self, phase: Phase) {
-        for _ in 0..100 {
+        for _ in 0..2000 {
             if self.machine.phase() == phase {
                 return;
             }
