@@ -16,6 +16,7 @@ mod dhcp4_kept;
 mod dhcp4_lab;
 mod dhcp4_options;
 mod dhcp4_release;
+mod dhcp6;
 mod dhcp_server;
 mod dhcpd4;
 mod dhcpd6;

@@ -272,7 +272,7 @@ impl Client {
             Err(failure) => {
                 let text = failure.to_string();
                 if self.obstacle.as_ref() != Some(&text) {
-                    self.note(text.clone());
+                    self.notes.push(Note::Remark(text.clone()));
                 }
                 self.obstacle = Some(text);
             }
@@ -317,14 +317,15 @@ impl Client {
             Err(failure) => return self.note(failure.to_string()),
         };
         let had = self.link.carrier;
+        // It may have gone and come back since the last look, and its addresses with it.
+        let flapped = found.carrier_changes != self.link.carrier_changes;
         self.link = found;
-        match (had, self.link.carrier) {
-            (false, true) => self.link_up(now),
-            (true, false) => {
-                (self.linked, self.udp, self.retry) = (false, None, None);
-                self.handle(Input::LinkDown, now);
-            }
-            _ => {}
+        if had && (flapped || !self.link.carrier) {
+            (self.linked, self.udp, self.retry) = (false, None, None);
+            self.handle(Input::LinkDown, now);
+        }
+        if self.link.carrier && (flapped || !had) {
+            self.link_up(now);
         }
     }
 

@@ -39,6 +39,9 @@ pub struct Link {
     pub up: bool,
     /// IFF_LOWER_UP: there is a carrier.
     pub carrier: bool,
+    /// IFLA_CARRIER_CHANGES: how often that has changed; one that comes and goes between two looks is seen
+    /// here alone.
+    pub carrier_changes: u32,
     /// IFLA_INFO_KIND: `bridge`, `veth`, `vlan`, `tun`, `dummy`; `None` for real hardware.
     pub kind: Option<String>,
     /// IFF_* as in netdevice(7).
@@ -200,6 +203,7 @@ fn read(body: &[u8]) -> Option<Link> {
             libc::IFLA_ADDRESS => link.mac = value.to_vec(),
             libc::IFLA_MTU => link.mtu = u32_at(value, 0)?,
             libc::IFLA_TXQLEN => link.queue = u32_at(value, 0)?,
+            libc::IFLA_CARRIER_CHANGES => link.carrier_changes = u32_at(value, 0)?,
             libc::IFLA_MASTER => link.master = u32_at(value, 0),
             libc::IFLA_LINK => link.parent = u32_at(value, 0).filter(|&parent| parent != 0),
             libc::IFLA_STATS64 => link.counters = counters(value),
