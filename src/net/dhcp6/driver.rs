@@ -270,7 +270,10 @@ impl Client {
                 self.obstacle = None;
             }
             Err(failure) => {
-                let text = failure.to_string();
+                let text = match failure.hint() {
+                    Some(hint) => format!("{failure}: {hint}"),
+                    None => failure.to_string(),
+                };
                 if self.obstacle.as_ref() != Some(&text) {
                     self.notes.push(Note::Remark(text.clone()));
                 }
@@ -287,10 +290,14 @@ impl Client {
     }
 
     fn look_at_addresses(&mut self, now: Instant) {
+        // A link that goes down takes its addresses away: no conflict.
+        self.look_at_link(now);
         if !self.linked && self.link.carrier {
             self.link_up(now);
         }
-        while let Some(ip) = self.held.conflict(&self.link) {
+        while self.linked
+            && let Some(ip) = self.held.conflict(&self.link)
+        {
             self.stats.count("conflict");
             self.notes
                 .push(Note::Remark(format!("another host has {ip}: declined")));

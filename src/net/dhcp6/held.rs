@@ -161,6 +161,10 @@ impl Held {
 
     /// Configures once more what a link that was down has lost.
     pub fn restore(&mut self, link: &Link, now: Instant) {
+        // Not what another client has left.
+        if self.bound.is_none() {
+            return;
+        }
         if let Some(lease) = self.lease.take() {
             // A failure comes again when the lease is confirmed.
             let _ = self.apply(link, &lease, self.since, now, Some(&lease));
