@@ -488,7 +488,6 @@ fn renewals_and_crashes_take_nothing_away() {
 fn only_what_the_client_has_set_is_removed() {
     let Some(lab) = Lab::new() else { return };
     let theirs = ["2001:db8:9::5/64", "2001:db8:9::6/128"];
-    lab.client.ip(&["link", "set", "eth0", "down"]);
     lab.client.ip(&["link", "set", "eth0", "up"]);
     for address in theirs {
         lab.client
@@ -582,8 +581,6 @@ fn the_duid_is_kept_on_a_disk() {
     lab.client
         .ip(&["link", "set", "eth0", "address", "02:00:00:00:00:99"]);
     assert_eq!(duid(&[]), "00030001020000000099");
-    let error = lab.fails(&["dhcp6", "--once", "--duid", "llt", "eth0"]);
-    assert!(error.contains("has to be kept"), "{error}");
 }
 
 #[test]
