@@ -37,6 +37,9 @@ seconds, or null: bound, confirmed (ago), renew, left (from now).",
     ..Command::DEFAULT
 };
 
+/// Times that the first line has told, and what only clients read.
+const INTERNAL: [&str; 6] = ["bound", "renewed", "since", "took", "times6", "delegations"];
+
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let args = std::mem::take(&mut call.args);
     let names: Vec<&str> = args.iter().map(|name| call.text(name)).collect::<Result<_, _>>()?;
@@ -61,7 +64,7 @@ fn text(call: &mut Call<'_>, leases: &[Found], states: &[Found]) {
     for Found { interface, kind, record } in leases {
         call.print(format_args!("{interface} {kind}: {}\n", Times::of(record, now)));
         for (key, value) in record.iter() {
-            if !["bound", "renewed", "since", "took"].contains(&key) {
+            if !INTERNAL.contains(&key) {
                 call.print(format_args!("  {key:<11} {}\n", escape(value)));
             }
         }

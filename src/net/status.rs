@@ -4,10 +4,11 @@
 
 use super::address::parse_prefixed;
 use super::lease::times::{Left, Times, delegations};
-use super::lease::{Found, Record, escape};
+use super::lease::{Found, KINDS, Record, escape};
 use super::netlink::addr::{self, Entry, LINK_SCOPE};
 use super::netlink::link::Link;
 use super::netlink::route::{Kind, Route};
+use crate::sort;
 use crate::time::Instant;
 
 pub mod view;
@@ -75,6 +76,9 @@ pub fn of(link: &Link, seen: &Seen<'_>) -> Vec<Source> {
             }),
         }
     }
+    sort::sort_by_key(&mut sources, |source| {
+        KINDS.iter().position(|kind| *kind == source.kind)
+    });
     sources.extend(others(link, &own, seen.routes, &sources));
     sources
 }

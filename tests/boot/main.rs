@@ -16,6 +16,7 @@ mod ends;
 mod guest;
 mod machine;
 mod modules;
+mod network;
 mod old_style;
 mod services;
 mod shutdown;

@@ -95,10 +95,12 @@ fn states() -> Vec<Found> {
             continue;
         }
         let mut record = Record::default();
-        match service.reason.as_str() {
-            "" => record.set("reason", service.state.to_lowercase()),
-            reason => record.set("reason", reason),
-        }
+        let reason = match service.state.as_str() {
+            "Starting" => "asking",
+            state if service.reason.is_empty() => state,
+            _ => &service.reason,
+        };
+        record.set("reason", reason);
         states.push(Found {
             interface: interface.to_owned(),
             kind,

@@ -1,0 +1,104 @@
+//! The boot script's network: both families, one of them, neither. QEMU's user network is a router that
+//! answers solicitations at once, and a DHCPv6 server that answers INFORMATION-REQUEST alone.
+
+use super::guest::{Guest, Setup};
+
+/// A card on a user network with these options; `None`: on nothing at all.
+fn card(setup: Setup, options: Option<&str>) -> Setup {
+    let back = match options {
+        Some(options) => format!("user,id=n{options}"),
+        None => "hubport,id=n,hubid=7".to_owned(),
+    };
+    let device = "virtio-net-pci,netdev=n,romfile=";
+    setup
+        .option("--net", "none")
+        .qemu(&["-netdev", &back, "-device", device])
+        .append("initsh.after=shell initsh.delay=0")
+}
+
+/// What the boot script printed of the network: from the table's heading to the summary.
+fn table(guest: &mut Guest) -> String {
+    guest.wait_for("NAME  STATE");
+    guest.wait_for(" commands, 0 failed")
+}
+
+#[test]
+fn both_families_side_by_side() {
+    let Some(setup) = Setup::new() else { return };
+    let mut guest = card(setup, Some("")).start();
+    let shown = table(&mut guest);
+    assert!(shown.contains("10.0.2.15/24"), "{shown}");
+    guest.shell();
+    guest.ok("waitfor --timeout 30 online 6");
+    guest.ok("waitfor --timeout 30 online 4");
+    assert!(guest.ok("get net.eth0.ip6").starts_with("fec0::"));
+    assert_eq!(guest.ok("get net.eth0.gateway"), "10.0.2.2\n");
+    let servers = guest.ok("cat /etc/resolv.conf");
+    assert!(servers.contains("nameserver 10.0.2.3"), "{servers}");
+    let services = guest.ok("services");
+    for name in ["dhcp4.eth0", "slaac.eth0"] {
+        assert!(services.contains(name), "{services}");
+    }
+    // The death of both costs nothing.
+    for name in ["dhcp4.eth0", "slaac.eth0"] {
+        guest.ok(&format!("kill -9 ${{svc.{name}.pid}}"));
+    }
+    let addresses = guest.ok("addr");
+    assert!(addresses.contains("10.0.2.15"), "{addresses}");
+    assert!(addresses.contains("fec0::"), "{addresses}");
+    guest.ok("waitfor --timeout 30 service dhcp4.eth0 running");
+    guest.ok("waitfor --timeout 30 service slaac.eth0 running");
+    guest.ok("on bound eth0 -c 'echo \"hook-$event-$protocol-${net.eth0.ip4}\"'");
+    guest.wait_for("hook-bound-dhcp4-10.0.2.15");
+    guest.type_text("poweroff --status 6\n");
+    assert_eq!(guest.end(), 6);
+}
+
+#[test]
+fn no_ipv6_costs_no_time() {
+    let Some(setup) = Setup::new() else { return };
+    let mut guest = card(setup, Some(",ipv6=off")).start();
+    let shown = table(&mut guest);
+    assert!(shown.contains("10.0.2.15/24"), "{shown}");
+    // Waiting for IPv6 would be five seconds; the script takes 0.3 where nothing else runs.
+    let took = guest.wait_for(" s\n");
+    let took = took.trim_start_matches(", ").split('.').next();
+    let seconds: u64 = took.and_then(|text| text.parse().ok()).expect("seconds");
+    assert!(seconds < 5, "{seconds} s");
+    guest.shell();
+    let (error, status) = guest.run("waitfor --timeout 0.1 online 6");
+    assert_eq!(status, 1, "{error}");
+    guest.type_text("poweroff\n");
+    assert_eq!(guest.end(), 0);
+}
+
+#[test]
+fn ipv6_alone_is_online() {
+    let Some(setup) = Setup::new() else { return };
+    let mut guest = card(setup, Some(",ipv4=off")).start();
+    let shown = table(&mut guest);
+    assert!(shown.contains("fec0::"), "{shown}");
+    assert!(shown.contains("(no answer"), "{shown}");
+    guest.shell();
+    guest.ok("waitfor --timeout 30 online");
+    assert_eq!(guest.run("waitfor --timeout 0.1 online 4").1, 1);
+    guest.type_text("poweroff\n");
+    assert_eq!(guest.end(), 0);
+}
+
+/// Nobody answers: the boot goes on after five seconds, the clients in the background.
+#[test]
+fn nobody_answers() {
+    let Some(setup) = Setup::new() else { return };
+    let mut guest = card(setup, None).start();
+    guest.wait_for("waitfor: waited 5 s for online: ");
+    let shown = table(&mut guest);
+    assert!(shown.contains("dhcp4"), "{shown}");
+    guest.shell();
+    let services = guest.ok("services");
+    for name in ["dhcp4.eth0", "slaac.eth0"] {
+        assert!(services.contains(name), "{services}");
+    }
+    guest.type_text("poweroff\n");
+    assert_eq!(guest.end(), 0);
+}
