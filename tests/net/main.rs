@@ -27,6 +27,7 @@ mod kea4;
 mod kea6;
 mod leases;
 mod many;
+mod nested;
 mod netlink;
 mod online;
 mod pd;
