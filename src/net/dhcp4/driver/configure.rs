@@ -40,9 +40,10 @@ impl Client {
         };
         let lines = kept.record(now);
         let address = kept.lease.address;
+        // The record last of what others see: whoever waits for it finds the rest done.
         let written = [
-            record::save(&self.link.name, KIND, &lines),
             self.publish(&kept.lease),
+            record::save(&self.link.name, KIND, &lines),
             self.memory.keep(&self.client_id, address),
         ];
         self.complain(written);
@@ -59,8 +60,8 @@ impl Client {
         lines.set("renewed", now.since_boot().as_millis());
         lines.set("took", now.since(self.began).as_millis());
         let written = [
-            record::save(&self.link.name, KIND, &lines),
             self.publish(lease),
+            record::save(&self.link.name, KIND, &lines),
         ];
         self.complain(written);
         self.notes.push(Note::Bound(summary(&lines)));
