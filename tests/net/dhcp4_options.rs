@@ -1,8 +1,11 @@
 //! What is asked for, what of an answer is used, and what is dropped.
 
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use dhcproto::v4::{MessageType, OptionCode};
+use initsh::net::dhcp4::frame;
+use initsh::sys::packet::{self, PacketSocket};
 
 use super::dhcp_server::eventually;
 use super::dhcp4_lab::{Lab, grant};
@@ -117,4 +120,83 @@ fn what_is_dropped_is_counted_and_told_once() {
     assert_eq!(log.matches("(xid)").count(), 1, "{log}");
     assert!(!log.contains("(chaddr)"), "{log}");
     drop(client);
+}
+
+/// A reply as a whole packet, from a thread that is in the server's namespace.
+fn send_raw(lab: &Lab, packets: Vec<Vec<u8>>) {
+    let path = std::path::Path::new("/run/netns").join(lab.server.name());
+    let thread = std::thread::spawn(move || {
+        let handle = std::fs::File::open(path).unwrap();
+        // Of this thread only.
+        nix::sched::setns(handle.as_fd(), nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        let index = nix::net::if_::if_nametoindex("srv").unwrap();
+        let filter = frame::filter([0; 6], None);
+        let socket = PacketSocket::open(index, packet::IPV4, &filter).unwrap();
+        for packet in packets {
+            socket.broadcast(packet::IPV4, &packet).unwrap();
+        }
+    });
+    thread.join().unwrap();
+}
+
+#[test]
+fn packets_that_are_no_replies_are_counted_and_those_of_others_are_not_seen() {
+    let Some(lab) = Lab::new() else { return };
+    // Nobody answers: the client listens.
+    let mut client = lab
+        .command(INITSH, &["dhcp4", "--foreground", "eth0"])
+        .spawn()
+        .unwrap();
+    let stats = || lab.scratch.text("run/leases/eth0.dhcp4.stats");
+    eventually("listening", Duration::from_secs(10), || {
+        stats().contains("sent-discover")
+    });
+    let build = || {
+        let (source, all) = ([10, 9, 0, 1].into(), std::net::Ipv4Addr::BROADCAST);
+        let mut packet = frame::build(&[1; 300], source, all);
+        packet[20..24].copy_from_slice(&[0, 67, 0, 68]);
+        packet
+    };
+    // The two bytes of the flags and the header's checksum, which is a sum.
+    let flags = |bits: u16| {
+        let mut packet = build();
+        let old = u16::from_be_bytes([packet[6], packet[7]]);
+        let sum = u16::from_be_bytes([packet[10], packet[11]]);
+        let (sum, carry) = (u32::from(!sum) + u32::from(!old) + u32::from(bits), 16);
+        let sum = (sum & 0xffff) + (sum >> carry);
+        let sum = !(((sum & 0xffff) + (sum >> carry)) as u16);
+        packet[6..8].copy_from_slice(&bits.to_be_bytes());
+        packet[10..12].copy_from_slice(&sum.to_be_bytes());
+        packet
+    };
+    let changed = |at: usize, bits: u8| {
+        let mut packet = build();
+        packet[at] ^= bits;
+        packet
+    };
+    send_raw(
+        &lab,
+        vec![
+            flags(0x2000),  // the first fragment
+            flags(0x0010),  // a later one: has no port
+            changed(21, 1), // from port 66
+            changed(23, 1), // to port 69
+            changed(40, 1), // the UDP checksum is wrong
+            changed(9, 1),  // not UDP
+            build(),        // no DHCP
+        ],
+    );
+    eventually("counted", Duration::from_secs(10), || {
+        let stats = stats();
+        let counts = [
+            "dropped-fragment=1",
+            "dropped-port=1",
+            "dropped-checksum=1",
+            "dropped-cookie=1",
+        ];
+        counts.iter().all(|count| stats.contains(count))
+    });
+    assert_eq!(stats().matches("dropped-").count(), 4, "{}", stats());
+    client.kill().unwrap();
+    client.wait().unwrap();
 }

@@ -197,3 +197,76 @@ fn without_classless_routes_the_router_counts() {
     let lease = Lease::read(&message, &wants).unwrap();
     assert_eq!(lease.gateway(), Some(Ipv4Addr::new(10, 0, 2, 1)));
 }
+
+/// Every code at every length, with bytes that mean something to some type, beside options that are right;
+/// then cut at every byte. What is right stays.
+#[test]
+fn every_option_at_every_length_leaves_the_others_alone() {
+    const DNS: [u8; 4] = [10, 0, 2, 3];
+    let wants = Wants {
+        raw: vec![43, 66],
+        ..Wants::default()
+    };
+    for code in 0..=255_u8 {
+        for length in 0..=255_usize {
+            let fill = [10, 0xff, 0, 1, 0xc0, b'\n'][length % 6];
+            let mut message = ack(&[(OptionCode::DomainNameServer, &DNS)]);
+            if code == u8::from(OptionCode::DomainNameServer) {
+                message.options.unset(OptionCode::DomainNameServer);
+            }
+            message.options.set(code.into(), &vec![fill; length]);
+            message.options.set(OptionCode::InterfaceMtu, &[0x05, 0x78]);
+            let wire = message.emit();
+            let parsed = Message::parse(&wire).unwrap();
+            let lease = Lease::read(&parsed, &wants).unwrap();
+            // 0 and 255 are no options but a pad and the end; 52 makes options of other fields.
+            if ![0, 6, 255].contains(&code) {
+                assert_eq!(lease.dns, [Ipv4Addr::from(DNS)], "{code} {length}");
+            }
+            if ![0, 26, 255].contains(&code) {
+                assert_eq!(lease.mtu, Some(1400), "{code} {length}");
+            }
+            let text = lease.record().text();
+            assert!(
+                text.bytes()
+                    .all(|byte| byte == b'\n' || !byte.is_ascii_control())
+            );
+            assert_eq!(text.lines().count(), lease.record().iter().count());
+        }
+    }
+}
+
+#[test]
+fn every_truncation_of_a_full_answer_is_an_answer_with_less() {
+    let message = ack(&[
+        (OptionCode::MessageType, &[5]),
+        (OptionCode::SubnetMask, &[255, 255, 255, 0]),
+        (OptionCode::Router, &[10, 0, 2, 2]),
+        (OptionCode::StaticRoutingTable, &[10, 0, 9, 1, 10, 0, 2, 2]),
+        (OptionCode::DomainNameServer, &[10, 0, 2, 3]),
+        (
+            OptionCode::DomainSearch,
+            b"\x03eng\x05apple\x03com\0\x01m\xc0\x04",
+        ),
+        (OptionCode::ClasslessStaticRoute, &[0, 10, 0, 2, 1]),
+        (OptionCode::InterfaceMtu, &[0x05, 0x78]),
+        (OptionCode::AddressLeaseTime, &600_u32.to_be_bytes()),
+        (OptionCode::Renewal, &700_u32.to_be_bytes()),
+        (OptionCode::Rebinding, &[0; 4]),
+        (OptionCode::ServerIdentifier, &[10, 0, 2, 2]),
+    ]);
+    let wire = message.emit();
+    for length in 240..=wire.len() {
+        let lease = read(&Message::parse(&wire[..length]).unwrap()).unwrap();
+        assert!(lease.dns.len() <= 1 && lease.routes.len() <= 2, "{length}");
+        let Times::Limited {
+            renew,
+            rebind,
+            expire,
+        } = lease.times
+        else {
+            panic!("{length}");
+        };
+        assert!(renew < rebind && rebind < expire, "{length}");
+    }
+}
