@@ -1,7 +1,7 @@
-//! The clients of IPv6 against dnsmasq.
+//! The clients of IPv6 against dnsmasq, which advertises itself as a router and serves DHCPv6.
 
-use super::dhcp_server::Dnsmasq;
-use super::servers::lab::Lab;
+use super::dhcp_server::{Dnsmasq, eventually};
+use super::servers::lab::{Lab, SOON};
 
 const DNS: &str = "--dhcp-option=option6:dns-server,[2001:db8:9::3]";
 const SEARCH: &str = "--dhcp-option=option6:domain-search,a.example";
@@ -25,4 +25,50 @@ fn an_address_but_no_prefix() {
     let resolv = lab.resolv_conf();
     assert!(resolv.contains("nameserver 2001:db8:9::3\n"), "{resolv}");
     assert!(resolv.contains("search a.example\n"), "{resolv}");
+}
+
+/// Addresses from advertisements, the rest from DHCPv6, as the flags say.
+#[test]
+fn slaac_follows_the_flag_for_other_configuration() {
+    let Some(lab) = Lab::new() else { return };
+    let options = [DNS, SEARCH, "--enable-ra"];
+    let server = start(&lab, "2001:db8:9::,ra-stateless,64,10m", &options);
+    let _client = lab.keep("slaac", &["--follow", "--dns"]);
+    assert_eq!(lab.record("slaac", "managed"), "no");
+    assert_eq!(lab.record("slaac", "other"), "yes");
+    let ip = lab.record("slaac", "ip6");
+    assert!(ip.starts_with("2001:db8:9:"), "{ip}");
+    assert_eq!(lab.record("slaac", "gateway6"), "fe80::1");
+    assert!(
+        lab.routes6()
+            .contains("default via fe80::1 dev eth0 proto ra")
+    );
+    eventually("asked for information", SOON, || {
+        server.count("DHCPINFORMATION-REQUEST") > 0
+    });
+}
+
+/// Addresses from DHCPv6, routes from advertisements: the two side by side.
+#[test]
+fn managed_addresses() {
+    let Some(lab) = Lab::new() else { return };
+    let options = [DNS, "--enable-ra"];
+    let _server = start(&lab, "2001:db8:9::100,2001:db8:9::1ff,64,10m", &options);
+    let _slaac = lab.keep("slaac", &[]);
+    assert_eq!(lab.record("slaac", "managed"), "yes");
+    // The prefix is on the link, but not for addresses of one's own making.
+    assert_eq!(lab.record("slaac", "ip6"), "");
+    let _dhcp6 = lab.keep("dhcp6", &[]);
+    let ip = lab.record("dhcp6", "ip6");
+    assert!(lab.addresses().contains(&ip), "{}", lab.addresses());
+    let routes = lab.routes6();
+    assert!(routes.contains("default via fe80::1 dev eth0"), "{routes}");
+    assert!(
+        routes
+            .lines()
+            .any(|line| line.starts_with("2001:db8:9::/64 dev eth0")),
+        "{routes}"
+    );
+    lab.client
+        .run("busybox", &["ping", "-c1", "-W5", "2001:db8:9::1"]);
 }

@@ -32,6 +32,7 @@ mod netlink;
 mod online;
 mod pd;
 mod ra;
+mod radvd;
 mod relay;
 mod resolv;
 mod servers;

@@ -96,9 +96,13 @@ impl Lab {
 
     /// [`Lab::start`]s it and waits until it says that it is ready.
     pub fn keep(&self, kind: &str, args: &[&str]) -> Keeper {
-        let client = self.start(kind, args);
+        let mut client = self.start(kind, args);
         let ready = format!("ready.{kind}");
-        eventually("ready", SOON, || self.scratch.text(&ready) == "\n");
+        eventually("ready", SOON, || {
+            let ended = client.0.try_wait().unwrap();
+            assert!(ended.is_none(), "{kind}: {ended:?}");
+            self.scratch.text(&ready) == "\n"
+        });
         client
     }
 
