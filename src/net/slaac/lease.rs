@@ -148,7 +148,7 @@ impl Settings {
         let mut record = Record::default();
         let mut sorted = self.clone();
         sort::sort_by_key(&mut sorted.addresses, |item| item.deprecated);
-        let addresses: Vec<_> = self
+        let addresses: Vec<_> = sorted
             .addresses
             .iter()
             .map(|item| format!("{}/64", item.ip))
