@@ -54,8 +54,9 @@ fn managed_addresses() {
     let Some(lab) = Lab::new() else { return };
     let options = [DNS, "--enable-ra"];
     let _server = start(&lab, "2001:db8:9::100,2001:db8:9::1ff,64,10m", &options);
-    let _slaac = lab.keep("slaac", &[]);
-    assert_eq!(lab.record("slaac", "managed"), "yes");
+    // It waits for an address, which without --follow is for another client to get.
+    let _slaac = lab.start("slaac", &[]);
+    lab.until("slaac", "managed", |managed| managed == "yes");
     // The prefix is on the link, but not for addresses of one's own making.
     assert_eq!(lab.record("slaac", "ip6"), "");
     let _dhcp6 = lab.keep("dhcp6", &[]);

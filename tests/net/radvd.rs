@@ -7,7 +7,7 @@ use super::servers::lab::{Lab, SOON};
 use super::servers::radvd;
 
 /// Often enough for a test.
-const OFTEN: &str = "MinRtrAdvInterval 3; MaxRtrAdvInterval 4; MinDelayBetweenRAs 1;";
+const OFTEN: &str = "MinRtrAdvInterval 3; MaxRtrAdvInterval 4;";
 
 /// A prefix with its lifetimes in seconds.
 fn prefix(prefix: &str, preferred: u32, valid: u32) -> String {

@@ -3,7 +3,7 @@
 //! kernel says.
 
 use std::process::{Child, Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -117,8 +117,16 @@ impl Lab {
 
     /// Waits until a value of the record is so.
     pub fn until(&self, kind: &str, key: &str, what: impl Fn(&str) -> bool) {
-        let name = format!("net.eth0.{key} of {kind}, at last");
-        eventually(&name, SOON * 2, || what(&self.record(kind, key)));
+        let (end, mut value) = (Instant::now() + SOON * 2, String::new());
+        while Instant::now() < end {
+            value = self.record(kind, key);
+            if what(&value) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let shown = self.client.ip(&["addr", "show", "dev", "eth0"]);
+        panic!("net.eth0.{key} of {kind} stays '{value}'\n{shown}");
     }
 
     /// The global addresses that the client has, as ip(8) shows them.

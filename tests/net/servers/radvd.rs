@@ -17,5 +17,8 @@ pub fn start(namespace: &Namespace, scratch: &Scratch, interface: &str, members:
     command.args(["--nodaemon", "--debug=2", "--logmethod=stderr"]);
     command.arg("--config").arg(file("conf"));
     command.arg("--pidfile").arg(file("pid"));
-    Server::start(command, file("log"), "polling for")
+    let router = Server::start(command, file("log"), "polling for");
+    // It starts all the same where it will not advertise.
+    assert_eq!(router.count("must be"), 0, "{}", router.log());
+    router
 }
