@@ -371,20 +371,38 @@ fn a_server_with_nothing_but_information() {
     assert!(began.elapsed() < Duration::from_secs(10));
 }
 
-fn link_local_at_once(mode: &str, up: &str) {
-    let Some(lab) = Lab::new() else { return };
-    let _server = Scripted::granting(&lab.server, LONG);
+/// How long after its link was up, or after it was started, a client has sent its first message.
+fn first_message(mode: &str, up: &str) -> Option<Duration> {
+    let lab = Lab::new()?;
+    let (sent, first) = std::sync::mpsc::channel();
+    let _server = Scripted::start(&lab.server, move |request| {
+        let _ = sent.send(Instant::now());
+        vec![request.grant(LONG)]
+    });
     lab.client.sysctl("net/ipv6/conf/eth0/addr_gen_mode", mode);
-    // The kernel looks at a carrier once a second at most, and the server's has come and gone.
-    std::thread::sleep(Duration::from_millis(1200));
     lab.client.ip(&["link", "set", "eth0", up]);
+    let began = Instant::now();
     lab.ok(&["dhcp6", "--once", "eth0"]);
-    let took: u32 = lab.record("dhcp6", "took").parse().unwrap();
-    assert!(took < 900, "{took} ms with addr_gen_mode {mode}, {up}");
     let link_local = lab
         .client
         .ip(&["-6", "addr", "show", "eth0", "scope", "link"]);
     assert_eq!(link_local.matches("inet6 fe80:").count(), 1, "{link_local}");
+    Some(first.recv().unwrap().duration_since(began))
+}
+
+/// Duplicate address detection takes a second at least: a busy machine has three tries to be faster.
+fn link_local_at_once(mode: &str, up: &str) {
+    let mut all = Vec::new();
+    while all.len() < 3 {
+        let Some(took) = first_message(mode, up) else {
+            return;
+        };
+        if took < Duration::from_millis(900) {
+            return;
+        }
+        all.push(took);
+    }
+    panic!("{all:?} with addr_gen_mode {mode}, {up}");
 }
 
 /// The link-local address that the kernel makes is not usable for a second or two: it is not waited for,

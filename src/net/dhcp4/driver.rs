@@ -362,7 +362,7 @@ impl Session for Client {
     }
 
     fn wake(&mut self, now: Instant) {
-        if self.watch.changed() {
+        if self.watch.changed_on(self.link.index) {
             self.look_at_link(now);
         }
         self.read_packets(now);

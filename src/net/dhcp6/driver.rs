@@ -268,6 +268,9 @@ impl Client {
             Ok(udp) => {
                 self.udp = udp;
                 self.obstacle = None;
+                if self.udp.is_some() && !self.held.is_unconfirmed() {
+                    self.addresses = None;
+                }
             }
             Err(failure) => {
                 let text = match failure.hint() {
@@ -427,10 +430,12 @@ impl Session for Client {
     }
 
     fn wake(&mut self, now: Instant) {
-        if self.watch.changed() {
+        if self.watch.changed_on(self.link.index) {
             self.look_at_link(now);
         }
-        if self.addresses.as_ref().is_some_and(Watch::changed) {
+        let index = self.link.index;
+        let addresses = self.addresses.as_ref();
+        if addresses.is_some_and(|watch| watch.changed_on(index)) {
             self.look_at_addresses(now);
         }
         if self.retry.is_some_and(|at| at <= now) {

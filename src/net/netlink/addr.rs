@@ -73,9 +73,14 @@ pub fn list(socket: &mut Socket, index: Option<u32>) -> Result<Vec<Address>, Fai
 
 /// Every address with its flags, of one interface or of all.
 pub fn entries(socket: &mut Socket, index: Option<u32>) -> Result<Vec<Entry>, Failure> {
-    let header = AddressHeader::default();
+    let header = AddressHeader {
+        index: index.unwrap_or(0),
+        ..AddressHeader::default()
+    };
     let request = Request::new(libc::RTM_GETADDR, libc::NLM_F_DUMP, &header);
+    socket.set_strict(index.is_some());
     let listed = socket.dump(&request, parse);
+    socket.set_strict(false);
     let mut entries = listed.map_err(|refusal| refusal.failure("list the addresses"))?;
     entries.retain(|entry| index.is_none_or(|index| index == entry.address.index));
     Ok(entries)

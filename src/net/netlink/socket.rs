@@ -83,6 +83,12 @@ impl Socket {
         })
     }
 
+    /// Whether the kernel looks at what a dump's header says and sends no more than that (since 4.20;
+    /// before, and where it does not, whoever asks leaves the rest out).
+    pub(super) fn set_strict(&self, strict: bool) {
+        let _ = self.inner.set_netlink_get_strict_chk(strict);
+    }
+
     /// Sends a request that changes something and waits for its acknowledgement; the request must
     /// carry NLM_F_ACK.
     pub fn acknowledged(&mut self, request: Request) -> Result<(), Refusal> {

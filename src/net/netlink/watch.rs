@@ -8,6 +8,7 @@ use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 
+use super::wire::u32_at;
 use crate::failure::{Doing, Failure};
 
 /// RTMGRP_LINK of linux/rtnetlink.h: changes of links.
@@ -18,6 +19,9 @@ const CONFIGURATION: u32 = 0x10 | 0x40 | 0x100 | 0x400;
 
 /// RTMGRP_IPV6_IFADDR: IPv6 addresses.
 const ADDRESSES6: u32 = 0x100;
+
+/// Where the interface's index is in `struct ifinfomsg` and in `struct ifaddrmsg`, behind a nlmsghdr.
+const INDEX: usize = 16 + 4;
 
 /// A subscription to changes.
 #[derive(Debug)]
@@ -51,11 +55,24 @@ impl Watch {
 
     /// Whether something has changed since the last call.
     pub fn changed(&self) -> bool {
+        self.any(|_| true)
+    }
+
+    /// Whether a link, or an address on it, has changed since the last call: with a hundred clients in a
+    /// machine, those of the other links need not look.
+    pub fn changed_on(&self, index: u32) -> bool {
+        self.any(|message| u32_at(message, INDEX).is_none_or(|other| other == index))
+    }
+
+    /// Takes all messages off the queue; whether `concerns` says so of the beginning of one.
+    fn any(&self, concerns: impl Fn(&[u8]) -> bool) -> bool {
         let mut changed = false;
+        let mut head = [0; INDEX + 4];
         loop {
-            // The message is not read: a byte of it takes it off the queue.
-            match recv(self.socket.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT) {
-                Ok(_) | Err(Errno::ENOBUFS) => changed = true,
+            // What is not read of a message is dropped with it.
+            match recv(self.socket.as_raw_fd(), &mut head, MsgFlags::MSG_DONTWAIT) {
+                Ok(length) => changed |= concerns(&head[..length.min(head.len())]),
+                Err(Errno::ENOBUFS) => changed = true,
                 Err(Errno::EINTR) => {}
                 Err(_) => return changed,
             }
