@@ -148,8 +148,10 @@ impl Scripted {
             while !stopped.load(Ordering::Relaxed) {
                 let (length, from) = match socket.recv_from(&mut buffer) {
                     Ok(received) => received,
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-                    Err(error) => panic!("{error}"),
+                    Err(error) => match error.kind() {
+                        ErrorKind::WouldBlock | ErrorKind::Interrupted => continue,
+                        _ => panic!("{error}"),
+                    },
                 };
                 let bytes = buffer[..length].to_vec();
                 let request = Request {
