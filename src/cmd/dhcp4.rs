@@ -28,7 +28,8 @@ renews it. The lease is in ${net.IF.ip4}, .prefix, .gateway, .dns, .domain, .ser
 
 Without a PID 1 to ask, resolv.conf is left alone unless --dns is given.
 The client identifier is made from the MAC address, which clones of a VM do not share. When the
-service is stopped it leaves the address configured for the rest of the lease.",
+service is stopped it leaves the address configured for the rest of the lease, and the next
+client takes it up; --release gives it back. An address that somebody else has is declined.",
     options: &[
         clients::TIMEOUT,
         clients::ONCE,
@@ -58,6 +59,8 @@ service is stopped it leaves the address configured for the rest of the lease.",
         ("dhcp4 --once --dns eth0", "on a machine with another init"),
         ("echo ${net.eth0.ip4}", "what the lease says"),
         ("stop dhcp4.eth0", "renew it no more"),
+        ("dhcp4 --release eth0", "give the address back"),
+        ("dhcp4 --inform --dns eth0", "DNS servers for an address set by hand"),
     ],
     operands: Operand::Interface,
     run,
