@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use super::call::write_all;
 use super::table::Table;
 use super::{Call, Command, Flow, Given, Group, Operand, Opt};
@@ -146,9 +148,12 @@ fn keep(call: &mut Call<'_>, hook: &Hook, script: &Script) -> Result<Flow, Failu
             shell.vars.export(name, true)?;
         }
         // It ends this process while it waits, and the script first while one runs.
-        let _ = signal::catch(nix::sys::signal::Signal::SIGTERM);
+        let _ = signal::catch(Signal::SIGTERM);
         let flow = shell.run_limited(script.words(), script.limit);
-        let _ = signal::default(nix::sys::signal::Signal::SIGTERM);
+        let _ = signal::default(Signal::SIGTERM);
+        if signal::caught() == Some(Signal::SIGTERM as u8) {
+            return Err(Failure::interrupted().with_status(128 + Signal::SIGTERM as u8));
+        }
         let why = match flow?.status() {
             0 => return Ok(()),
             124 => "ended, as it took too long".to_owned(),

@@ -183,6 +183,23 @@ fn a_script_that_fails_or_hangs_is_told_of_and_does_not_end_the_hook() {
 }
 
 #[test]
+fn who_ends_a_hook_ends_its_script() {
+    let Some(lab) = Lab::new() else { return };
+    lab.record("eth0.dhcp4", V4);
+    let text = "sh -c 'echo $$ >pid; exec sleep 1000'; echo after >>out";
+    let mut hook = lab.hook(&["bound", "eth0", "-c", text]);
+    let pid = || lab.scratch.text("pid").trim().to_owned();
+    eventually("the script runs", WAIT, || !pid().is_empty());
+    // `ip netns exec` becomes the program: the child is the hook itself.
+    let hook_pid = nix::unistd::Pid::from_raw(hook.0.id() as i32);
+    nix::sys::signal::kill(hook_pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert!(!hook.0.wait().unwrap().success());
+    let gone = || !std::path::Path::new(&format!("/proc/{}", pid())).exists();
+    eventually("the script is gone", WAIT, gone);
+    assert_eq!(lab.scratch.text("out"), "");
+}
+
+#[test]
 fn wrong_usage_is_refused() {
     let Some(lab) = Lab::new() else { return };
     for (args, why) in [
