@@ -8,7 +8,6 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags};
 
 use super::lease;
-use super::lease_watch::LeaseWatch;
 use super::netlink::addr::{self, Entry, LINK_SCOPE};
 use super::netlink::link;
 use super::netlink::route::{self, Route};
@@ -26,6 +25,9 @@ const DHCP: u8 = 16;
 const RA: u8 = 9;
 /// How often to look although nothing has changed: a client that ends changes nothing.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often to look for a record that is about to be written. Closing a watch on its directory would
+/// cost more than it saves: inotify(7) waits 10–20 ms for RCU then.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// Which family is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,16 +102,15 @@ pub fn wait(wanted: Wanted, limit: Duration) -> Result<Option<String>, Failure> 
     let deadline = Instant::now() + limit;
     // Before the first look, so that no change falls between the two.
     let changes = Watch::configuration()?;
-    let leases = LeaseWatch::open().ok();
     let mut look = Look {
         wanted,
         socket: Socket::open()?,
         // Where there is no PID 1 to ask nobody keeps a client.
         pid1: Client::connect().ok().flatten(),
+        unsettled: false,
     };
     loop {
         changes.changed();
-        let _ = leases.as_ref().is_some_and(LeaseWatch::changed);
         let Some(lack) = look.look()? else {
             return Ok(None);
         };
@@ -117,10 +118,9 @@ pub fn wait(wanted: Wanted, limit: Duration) -> Result<Option<String>, Failure> 
         if now >= deadline {
             return Ok(Some(lack));
         }
-        let fds = [Some(changes.as_fd()), leases.as_ref().map(AsFd::as_fd)];
-        let fds = fds.into_iter().flatten();
-        let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        poll_until(&mut fds, Some((now + PAUSE).min(deadline)))?;
+        let pause = if look.unsettled { MOMENT } else { PAUSE };
+        let mut changes = [PollFd::new(changes.as_fd(), PollFlags::POLLIN)];
+        poll_until(&mut changes, Some((now + pause).min(deadline)))?;
     }
 }
 
@@ -128,6 +128,8 @@ struct Look {
     wanted: Wanted,
     socket: Socket,
     pid1: Option<Client>,
+    /// A record is about to be written.
+    unsettled: bool,
 }
 
 impl Look {
@@ -136,11 +138,15 @@ impl Look {
         let addresses = addr::entries(&mut self.socket, None)?;
         let routes = route::list(&mut self.socket)?;
         let mut reasons = Vec::new();
+        self.unsettled = false;
         for &v4 in self.wanted.families() {
             let family = if v4 { "IPv4" } else { "IPv6" };
             reasons.push(match way(v4, &addresses, &routes) {
                 Ok(route) if self.is_settled(v4, route) => return Ok(None),
-                Ok(_) => format!("{family} is being configured"),
+                Ok(_) => {
+                    self.unsettled = true;
+                    format!("{family} is being configured")
+                }
                 Err(Lack::Address) => format!("no {family} address"),
                 Err(Lack::Tentative) => format!("the {family} address is being checked"),
                 Err(Lack::Route) => format!("no {family} default route"),
