@@ -118,7 +118,7 @@ impl Router {
 }
 
 /// A client that is killed when dropped.
-pub struct Kept(Child);
+pub struct Kept(pub Child);
 
 impl Kept {
     /// Asks it to end, and waits until it has.

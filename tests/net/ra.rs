@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::dhcp_server::eventually;
-use super::pd::Router;
+use super::pd::{Kept, Router};
+use super::support::INITSH;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -147,6 +148,43 @@ fn a_guest_configures_itself_and_follows_the_prefix() {
             .text("run/leases/lan0.ra.stats")
             .contains("sent-advertisement=")
     );
+}
+
+/// The host of this program, with records of its own.
+#[test]
+fn our_own_host_follows_too() {
+    let Some(lab) = Router::new() else { return };
+    lab.delegate("wan", "2001:db8:1::/56,7,3000,6000");
+    let _pd = lab.keep("pd", "lan0");
+    let _ra = lab.keep("ra", "--dns self --search a.example --lifetime 1800 lan0");
+    let own = lab.scratch.path("guest");
+    let mut command = lab
+        .guest
+        .command(INITSH, &["slaac", "--foreground", "eth0"]);
+    command.env("INITSH_RUN", &own).env("INITSH_ETC", &own);
+    let _slaac = Kept(command.spawn().unwrap());
+    let record = || lab.scratch.text("guest/leases/eth0.slaac");
+    eventually("an address", SOON, || record().contains("ip6=2001:db8:1:"));
+    for expected in [
+        "dns6=2001:db8:1::1\n",
+        "search6=a.example\n",
+        "gateway6=fe80:",
+        "routes6=2001:db8:1::/56,",
+    ] {
+        assert!(record().contains(expected), "{expected}: {}", record());
+    }
+    lab.delegate("wan", "2001:db8:2::/56,7,3000,6000");
+    eventually("the new address first", SOON, || {
+        record().contains("ip6=2001:db8:2:")
+    });
+    eventually("the old one deprecated", SOON, || {
+        let all = addresses(&lab);
+        let mut lines = all.lines();
+        lines.any(|line| line.contains("2001:db8:1:") && line.contains("deprecated"))
+    });
+    eventually("another name server", SOON, || {
+        record().contains("dns6=2001:db8:2::1\n")
+    });
 }
 
 #[test]

@@ -426,11 +426,12 @@ impl Session for Client {
             .records
             .iter()
             .fold(false, |any, watch| watch.changed() | any);
-        if self.changes.changed() | records {
+        // The kernel does not tell everything: a change of an address that is still being checked it does not.
+        let is_due = self.machine.deadline().is_some_and(|due| due <= now);
+        if self.changes.changed() | records | is_due {
             self.look(now);
         }
         self.read(now);
-        self.handle(Input::Timeout, now);
         self.stats.write(now);
     }
 }

@@ -400,6 +400,101 @@ fn no_more_than_fits() {
     assert_eq!(lab.last().prefixes[0].prefix, network("2001:db8:99::").0);
 }
 
+/// Every state against every event: whether there is a deadline afterwards, how many messages to all and to
+/// one went out at that moment.
+#[test]
+fn every_state_and_every_event() {
+    let one = content(&[prefix("2001:db8:1::", 5000, 9000)]);
+    let two = content(&[prefix("2001:db8:2::", 5000, 9000)]);
+    let heard = RouterAdvertisement::default();
+    let events = [
+        Input::LinkUp,
+        Input::LinkDown,
+        Input::Content(&one),
+        Input::Content(&two),
+        Input::Solicited(NOBODY),
+        Input::Solicited(HOST),
+        Input::Heard(&heard),
+        Input::Timeout,
+        Input::Stop,
+    ];
+    let down = [Input::Content(&one)];
+    let mute = [Input::LinkUp];
+    let fresh = [Input::Content(&one), Input::LinkUp, Input::Timeout];
+    let ended = [
+        Input::Content(&one),
+        Input::LinkUp,
+        Input::Timeout,
+        Input::Stop,
+    ];
+    const IDLE: (bool, usize, usize) = (false, 0, 0);
+    const DUE: (bool, usize, usize) = (true, 0, 0);
+    const TOLD: (bool, usize, usize) = (true, 1, 0);
+    // The states: nothing known; something to tell, but no link; a link, but nothing to tell; told just now;
+    // told long ago; at the end.
+    let table: [(&str, &[Input<'_>], u64, [(bool, usize, usize); 9]); 6] = [
+        ("new", &[], 0, [IDLE; 9]),
+        (
+            "down",
+            &down,
+            0,
+            [DUE, IDLE, IDLE, IDLE, IDLE, IDLE, IDLE, IDLE, IDLE],
+        ),
+        (
+            "mute",
+            &mute,
+            0,
+            [IDLE, IDLE, DUE, DUE, IDLE, IDLE, IDLE, IDLE, IDLE],
+        ),
+        (
+            "fresh",
+            &fresh,
+            1000,
+            [
+                DUE,
+                IDLE,
+                DUE,
+                DUE,
+                DUE,
+                (true, 0, 1),
+                DUE,
+                DUE,
+                (false, 1, 0),
+            ],
+        ),
+        (
+            "settled",
+            &fresh,
+            45_000,
+            [
+                DUE,
+                IDLE,
+                DUE,
+                DUE,
+                TOLD,
+                (true, 0, 1),
+                DUE,
+                DUE,
+                (false, 1, 0),
+            ],
+        ),
+        ("ended", &ended, 0, [IDLE; 9]),
+    ];
+    for (name, before, wait, expected) in table {
+        for (event, expected) in events.iter().zip(expected) {
+            let mut lab = Lab::new(600, 1, &[]);
+            before.iter().for_each(|input| lab.feed(*input));
+            lab.run(wait);
+            let count = lab.sent.len();
+            lab.feed(*event);
+            let sent = &lab.sent[count..];
+            let all = sent.iter().filter(|(.., to)| *to == ALL_NODES).count();
+            let found = (lab.machine.deadline().is_some(), all, sent.len() - all);
+            assert_eq!(found, expected, "{name}: {event:?}");
+        }
+    }
+}
+
 /// Whatever happens, all are told at most every three seconds, and while there is something to tell there is
 /// a deadline not further away than the longest interval.
 #[test]
