@@ -1,7 +1,7 @@
 //! The client's state machine (RFC 2131 §4.4, RFC 4039, RFC 5227, RFC 8925): no I/O, no clock, no
 //! randomness of its own. Invariant: whatever is handed in, it is bound, or [`Machine::deadline`] says when
 //! it tries again, or it waits for the link. `replies` judges what comes in, `message` words what goes out,
-//! `words` explains it to people.
+//! `reboot` asks about a lease that is known, `ours` gives addresses up, `words` explains it to people.
 //!
 //! Deviations: the first OFFER is taken (RFC 2131 lets a client collect); no random wait of 1–10 s
 //! before the first DISCOVER, as a VM's network is its own.
@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use dhcproto::v4::{MessageType, OptionCode};
 
-use super::arp::{Arp, Mac};
-use super::conflict::{Guard, Verdict};
+use super::arp::Mac;
+use super::conflict::Guard;
 use super::event::{Config, Destination, Input, Loss, Output, Phase};
 use super::lease::{Lease, Times};
 use super::timing::Timing;
@@ -22,14 +22,13 @@ use crate::net::random::Random;
 use crate::time::Instant;
 
 mod message;
+mod ours;
+mod reboot;
 mod replies;
 mod words;
 
 /// REQUESTs without an answer before it begins again with DISCOVER.
 const MAX_REQUESTS: u32 = 4;
-/// One host that claims so many offered addresses in a row answers for every address (proxy ARP): it is
-/// not believed any more.
-const MAX_CLAIMS: u8 = 3;
 
 #[derive(Debug, Clone)]
 enum State {
@@ -375,69 +374,6 @@ impl Machine {
         self.state = State::Requesting { attempt, offer };
     }
 
-    /// INIT-REBOOT → REBOOTING (RFC 2131 §3.2, §4.4.2).
-    fn reboot(&mut self, address: Ipv4Addr, held: Option<Held>, now: Instant) {
-        if held
-            .as_ref()
-            .and_then(Held::ends)
-            .is_some_and(|ends| ends <= now)
-        {
-            self.hint = Some(address);
-            return self.lose(Loss::Expired, now);
-        }
-        let attempt = self.first(now);
-        self.send_reboot(attempt, address, held, now);
-    }
-
-    fn send_reboot(
-        &mut self,
-        attempt: Attempt,
-        address: Ipv4Addr,
-        held: Option<Held>,
-        now: Instant,
-    ) {
-        // §4.3.2: the address in option 50, no server, ciaddr zero.
-        let mut message = self.question(MessageType::Request, attempt, now);
-        message
-            .options
-            .set(OptionCode::RequestedIpAddress, &address.octets());
-        self.send(message, Destination::Link);
-        self.state = State::Rebooting {
-            attempt,
-            address,
-            held,
-        };
-    }
-
-    fn reboot_again(
-        &mut self,
-        attempt: Attempt,
-        address: Ipv4Addr,
-        held: Option<Held>,
-        now: Instant,
-    ) {
-        if held
-            .as_ref()
-            .and_then(Held::ends)
-            .is_some_and(|ends| ends <= now)
-        {
-            self.hint = Some(address);
-            return self.lose(Loss::Expired, now);
-        }
-        if attempt.count < self.config.timing.reboots(held.is_some()) {
-            let attempt = self.again(attempt, now);
-            return self.send_reboot(attempt, address, held, now);
-        }
-        match held {
-            // §3.2: without an answer the lease may be used until it ends.
-            Some(held) => {
-                self.watch_over(address, now);
-                self.stay(held, now);
-            }
-            None => self.discover(now),
-        }
-    }
-
     /// BOUND, or what the clock says comes after it.
     fn stay(&mut self, held: Held, now: Instant) {
         match held.moments() {
@@ -495,99 +431,6 @@ impl Machine {
         self.discovers = self.discovers.saturating_add(1);
         self.send(message, Destination::Everyone);
         self.state = State::Informing { attempt, address };
-    }
-
-    /// Sends what the guard of the address has to send.
-    fn probe(&mut self, now: Instant) {
-        let Some(guard) = &mut self.guard else { return };
-        while let Some(arp) = guard.due(self.config.timing, &mut self.random, now) {
-            self.output.push_back(Output::Arp(arp));
-        }
-        if guard.is_watching() {
-            (self.declines, self.claimant, self.reason) = (0, None, None);
-        }
-    }
-
-    fn watch_over(&mut self, address: Ipv4Addr, now: Instant) {
-        let timing = self.config.timing;
-        let guard = Guard::begin(self.config.mac, address, timing, &mut self.random, now);
-        self.guard = Some(guard);
-        self.probe(now);
-    }
-
-    fn heard(&mut self, arp: &Arp, now: Instant) {
-        let Some(guard) = &mut self.guard else { return };
-        match guard.heard(arp, now) {
-            Verdict::Fine => {}
-            Verdict::Defend => {
-                let arp = Arp::announcement(self.config.mac, guard.address());
-                self.output.push_back(Output::Arp(arp));
-            }
-            Verdict::Conflict if self.claimant == Some((arp.mac, MAX_CLAIMS)) => {
-                self.output.push_back(Output::Dropped("dropped-proxy-arp"));
-            }
-            Verdict::Conflict => self.decline(arp.mac, now),
-        }
-    }
-
-    /// RFC 2131 §3.1.5, §4.4.4.
-    fn decline(&mut self, mac: Mac, now: Instant) {
-        let Some(lease) = self.take_lease() else {
-            return;
-        };
-        if let Some(server) = lease.server {
-            self.xid = self.random.next_u32();
-            let mut message = self.notice(MessageType::Decline, server);
-            message
-                .options
-                .set(OptionCode::RequestedIpAddress, &lease.address.octets());
-            self.send(message, Destination::Link);
-        }
-        self.output
-            .push_back(Output::Deconfigure(Loss::Conflict(mac)));
-        self.guard = None;
-        self.hint = None;
-        self.reason = Some(Reason::Conflict(lease.address, mac));
-        let claims = match self.claimant {
-            Some((known, claims)) if known == mac => claims + 1,
-            _ => 1,
-        };
-        self.claimant = Some((mac, claims.min(MAX_CLAIMS)));
-        let wait = self.config.timing.declined(self.declines);
-        self.declines = self.declines.saturating_add(1);
-        self.wait(wait, now);
-    }
-
-    /// RFC 2131 §4.4.6: unicast, and not repeated.
-    fn release(&mut self) {
-        if let Some(lease) = self.take_lease() {
-            if let Some(server) = lease.server {
-                self.xid = self.random.next_u32();
-                let mut message = self.notice(MessageType::Release, server);
-                message.ciaddr = lease.address;
-                self.send(message, Destination::Server(server));
-            }
-            self.output.push_back(Output::Deconfigure(Loss::Released));
-        }
-        self.guard = None;
-        self.hint = None;
-        self.state = State::Idle;
-    }
-
-    /// Takes the lease that is in use, if any; the state is to be set anew.
-    fn take_lease(&mut self) -> Option<Lease> {
-        match std::mem::replace(&mut self.state, State::Idle) {
-            State::Bound { held }
-            | State::Renewing { held, .. }
-            | State::Rebinding { held, .. }
-            | State::Rebooting {
-                held: Some(held), ..
-            } => Some(held.lease),
-            other => {
-                self.state = other;
-                None
-            }
-        }
     }
 
     fn lose(&mut self, loss: Loss, now: Instant) {

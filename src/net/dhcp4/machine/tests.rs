@@ -1,4 +1,5 @@
 use super::*;
+use crate::net::dhcp4::arp::Arp;
 use crate::net::dhcp4::event::Wants;
 use crate::net::dhcp4::options::IPV6_ONLY;
 use crate::net::dhcp4::wire::REPLY;
