@@ -228,8 +228,6 @@ fn a_prefix_that_changes_is_followed() {
     let addresses = lab.addresses();
     assert_eq!(addresses.matches("deprecated").count(), 2, "{addresses}");
 
-    // Somebody takes an address away.
-    std::thread::sleep(Duration::from_millis(100));
     lab.withdraw("wan");
     eventually("nothing is left", SOON, || lab.addresses().is_empty());
     eventually("no record", SOON, || {
@@ -238,6 +236,35 @@ fn a_prefix_that_changes_is_followed() {
     lab.delegate("wan", "2001:db8:1::/56,7,3000,6000");
     eventually("its number again", SOON, || {
         lab.addresses().contains("2001:db8:1:3::1/64")
+    });
+}
+
+/// By then the client has given up what it does not need: it must still keep what it has learned.
+#[test]
+fn a_prefix_that_comes_later() {
+    let Some(lab) = Router::new() else { return };
+    let mut command = lab.command(&["pd", "--foreground", "lan0"]);
+    let _client = Kept(command.spawn().unwrap());
+    eventually("it tells why it waits", SOON, || {
+        let state = lab.scratch.text("run/leases/lan0.pd.state");
+        state.contains("reason=no interface has a delegated prefix")
+    });
+    lab.delegate("wan", "2001:db8:1::/56,7,3000,6000");
+    eventually("the address", SOON, || {
+        lab.addresses().contains("2001:db8:1::1/64")
+    });
+    let kept = "link lan0 wan 7 64 0\n";
+    eventually("kept for the next boot", SOON, || {
+        lab.scratch.text("state/pd/users") == kept
+    });
+    assert_eq!(lab.scratch.text("run/pd/users"), kept);
+    // Somebody takes the address away.
+    // Longer than it waits before it takes a loss for more than another machine with the same address.
+    std::thread::sleep(Duration::from_secs(11));
+    lab.router
+        .ip(&["addr", "del", "2001:db8:1::1/64", "dev", "lan0"]);
+    eventually("it is back", SOON, || {
+        lab.addresses().contains("2001:db8:1::1/64")
     });
 }
 

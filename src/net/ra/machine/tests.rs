@@ -400,8 +400,10 @@ fn no_more_than_fits() {
     assert_eq!(lab.last().prefixes[0].prefix, network("2001:db8:99::").0);
 }
 
-/// Every state against every event: whether there is a deadline afterwards, how many messages to all and to
-/// one went out at that moment.
+/// Whether there is a deadline afterwards, how many messages to all and to one went out at that moment.
+type Found = (bool, usize, usize);
+
+/// Every state against every event.
 #[test]
 fn every_state_and_every_event() {
     let one = content(&[prefix("2001:db8:1::", 5000, 9000)]);
@@ -427,12 +429,12 @@ fn every_state_and_every_event() {
         Input::Timeout,
         Input::Stop,
     ];
-    const IDLE: (bool, usize, usize) = (false, 0, 0);
-    const DUE: (bool, usize, usize) = (true, 0, 0);
-    const TOLD: (bool, usize, usize) = (true, 1, 0);
+    const IDLE: Found = (false, 0, 0);
+    const DUE: Found = (true, 0, 0);
+    const TOLD: Found = (true, 1, 0);
     // The states: nothing known; something to tell, but no link; a link, but nothing to tell; told just now;
     // told long ago; at the end.
-    let table: [(&str, &[Input<'_>], u64, [(bool, usize, usize); 9]); 6] = [
+    let table: [(&str, &[Input<'_>], u64, [Found; 9]); 6] = [
         ("new", &[], 0, [IDLE; 9]),
         (
             "down",
