@@ -149,7 +149,6 @@ impl Clients<'_> {
         }
         let needs = Needs {
             kind: self.protocol.kind,
-            pid1: call.given.flag("follow"),
             writes: &writes,
         };
         run::keep(

@@ -22,8 +22,6 @@ pub struct Needs<'a> {
     /// The protocol; [`CONFINED`] follows it in the kind of the record that is left. `$INITSH_RUN/KIND` is
     /// the protocol's own directory, if it is there by then.
     pub kind: &'static str,
-    /// It asks PID 1 for things, and may so do whatever PID 1 does for root.
-    pub pid1: bool,
     /// Files and directories that it writes besides these and `$INITSH_RUN/leases`.
     pub writes: &'a [PathBuf],
 }
@@ -40,7 +38,7 @@ pub fn enter(needs: &Needs<'_>, interfaces: &[String]) {
         ("no_new_privs", call::set_no_new_privs()),
         ("landlock", lock_files(needs, interfaces)),
         ("capabilities", drop_capabilities()),
-        ("seccomp", filter_calls(needs, pid)),
+        ("seccomp", filter_calls(pid)),
     ];
     for (step, done) in steps {
         match done {
@@ -77,9 +75,9 @@ fn drop_capabilities() -> Result<(), Errno> {
     bounded
 }
 
-fn filter_calls(needs: &Needs<'_>, pid: u32) -> Result<(), Errno> {
+fn filter_calls(pid: u32) -> Result<(), Errno> {
     let machine = seccomp::MACHINE.ok_or(Errno::ENOSYS)?;
-    seccomp::install(&filter::filter(machine, pid, needs.pid1))
+    seccomp::install(&filter::filter(machine, pid))
 }
 
 fn lock_files(needs: &Needs<'_>, interfaces: &[String]) -> Result<(), Errno> {
@@ -135,7 +133,7 @@ mod tests {
             call::set_no_new_privs().unwrap();
             let files = lock_files(&needs, &[]);
             drop_capabilities().unwrap();
-            filter_calls(&needs, std::process::id()).unwrap();
+            filter_calls(std::process::id()).unwrap();
 
             let caps = privileges::caps().unwrap();
             assert_eq!((caps.permitted, caps.inheritable), (CAPABILITIES, 0));
