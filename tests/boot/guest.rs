@@ -62,6 +62,7 @@ pub struct Setup {
     qemu: Vec<String>,
     initrd: Option<PathBuf>,
     kernel: Option<PathBuf>,
+    namespace: Option<String>,
 }
 
 impl Setup {
@@ -78,6 +79,7 @@ impl Setup {
             qemu: Vec::new(),
             initrd: None,
             kernel: None,
+            namespace: None,
         })
     }
 
@@ -134,6 +136,12 @@ impl Setup {
         self
     }
 
+    /// QEMU runs in a network namespace.
+    pub fn within(mut self, namespace: &str) -> Self {
+        self.namespace = Some(namespace.to_owned());
+        self
+    }
+
     /// The directory of this test.
     pub fn scratch(&self) -> &Scratch {
         &self.scratch
@@ -142,7 +150,15 @@ impl Setup {
     /// Starts the guest.
     pub fn start(self) -> Guest {
         let monitor = self.scratch.path().join("qmp");
-        let mut command = Command::new(top().join("scripts/qemu"));
+        let program = top().join("scripts/qemu");
+        let mut command = match &self.namespace {
+            None => Command::new(program),
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(program);
+                command
+            }
+        };
         command
             .args(&self.options)
             .arg("--")

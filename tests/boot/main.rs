@@ -18,9 +18,19 @@ mod machine;
 mod modules;
 mod network;
 mod old_style;
+mod provider;
 mod services;
 mod shutdown;
 mod start;
 mod supervision;
 mod switch_root;
 mod watchdog;
+
+// What the tests of the network clients have: namespaces and real servers.
+#[allow(dead_code)]
+#[path = "../net/dhcp_server.rs"]
+mod dhcp_server;
+#[path = "../net/servers/mod.rs"]
+mod servers;
+#[path = "../net/support.rs"]
+mod support;
