@@ -17,7 +17,7 @@ use crate::sys::{call, privileges, seccomp};
 pub const CAPABILITIES: u64 = 1 << 10 | 1 << 12 | 1 << 13;
 
 /// What a client needs besides its sockets, its records and the sysctls of its interfaces.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Needs<'a> {
     /// The protocol; [`CONFINED`] follows it in the kind of the record that is left. `$INITSH_RUN/KIND` is
     /// the protocol's own directory, if it is there by then.
@@ -128,7 +128,6 @@ mod tests {
             let needs = Needs {
                 kind: "none",
                 writes: &directories,
-                ..Needs::default()
             };
             call::set_no_new_privs().unwrap();
             let files = lock_files(&needs, &[]);

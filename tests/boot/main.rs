@@ -4,6 +4,7 @@
 // A test that cannot go on has failed; helpers are not marked as tests.
 #![allow(
     clippy::expect_used,
+    clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::print_stderr

@@ -106,7 +106,7 @@ fn dual_stack_a_delegated_prefix_and_a_nested_namespace() {
         return;
     };
     setting(&mut guest, "eth0.ip4", "10.9.0.5");
-    guest.ok("slaac --timeout 60 eth0; dhcp6 --pd --timeout 60 eth0");
+    guest.ok("dhcp6 --pd --timeout 60 eth0");
     let own = setting(&mut guest, "eth0.ip6", "2001:db8:9:");
     let prefix = setting(&mut guest, "eth0.pd", "2001:db8:80");
     assert!(prefix.ends_with("/56"), "{prefix}");
