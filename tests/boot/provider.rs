@@ -19,6 +19,8 @@ impl Provider {
     fn new() -> Option<Self> {
         let namespace = Namespace::new()?;
         let scratch = Scratch::new();
+        let sysctl = |setting| namespace.run("sysctl", &["-qw", setting]);
+        sysctl("net.ipv6.conf.default.accept_dad=0");
         for line in [
             "link add srv type bridge forward_delay 0 mcast_snooping 0",
             // With a port that has a carrier at once, servers may start before the guest does.
@@ -34,7 +36,7 @@ impl Provider {
         ] {
             namespace.ip(&line.split(' ').collect::<Vec<_>>());
         }
-        namespace.run("sysctl", &["-qw", "net.ipv6.conf.all.forwarding=1"]);
+        sysctl("net.ipv6.conf.all.forwarding=1");
         let options = [
             "--dhcp-option=option:dns-server,10.9.0.1",
             "--enable-ra",
@@ -42,7 +44,8 @@ impl Provider {
         ];
         let range = "10.9.0.50,10.9.0.59,10m";
         let dnsmasq = Dnsmasq::start(&namespace, &scratch, "srv", range, &options);
-        let members = r#""subnet6": [ { "subnet": "2001:db8:9::/64", "interface": "srv", "rapid-commit": true,
+        let members = r#""option-data": [ { "name": "dns-servers", "data": "2001:db8:9::1" } ],
+            "subnet6": [ { "subnet": "2001:db8:9::/64", "interface": "srv", "rapid-commit": true,
             "pools": [ { "pool": "2001:db8:9::1000-2001:db8:9::1fff" } ],
             "pd-pools": [ { "prefix": "2001:db8:8000::", "prefix-len": 40, "delegated-len": 56 } ] } ]"#;
         let kea = kea::dhcp6(&namespace, &scratch, "srv", members);
@@ -121,7 +124,8 @@ fn dual_stack_a_delegated_prefix_and_a_nested_namespace() {
         "inner=$(cat /run/inner.pid)",
         "/bin/busybox ip link set lan1 netns $inner",
         "pd assign --timeout 60 lan0",
-        "ra --timeout 60 lan0",
+        // The link has no carrier yet.
+        "ra --background lan0",
     ] {
         guest.ok(line);
     }
@@ -131,7 +135,8 @@ fn dual_stack_a_delegated_prefix_and_a_nested_namespace() {
         "{client} {enter} /init slaac --once --dns --timeout 60 lan1"
     ));
     assert!(shown.contains("2001:db8:80"), "{shown}");
-    println!("{}", guest.ok("cat /run/inner/etc/resolv.conf"));
+    let resolv = guest.ok("cat /run/inner/etc/resolv.conf");
+    assert!(resolv.contains("nameserver 2001:db8:9::1\n"), "{resolv}");
 
     // Through the guest to the provider and back.
     let (network, _) = prefix.split_once('/').unwrap();
