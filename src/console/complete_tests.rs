@@ -52,6 +52,7 @@ fn lines(line: &str) -> Vec<String> {
 fn commands_where_a_command_stands() {
     assert_eq!(lines("modp"), ["modprobe "]);
     assert_eq!(lines("mod"), ["modinfo ", "modprobe "]);
+    assert_eq!(lines("dhcp"), ["dhcp4 ", "dhcp6 "]);
     for before in [
         "",
         "true; ",
@@ -63,11 +64,11 @@ fn commands_where_a_command_stands() {
         "! ",
         "A=b ",
     ] {
-        assert_eq!(lines(&format!("{before}dhcp")), [format!("{before}dhcp4 ")]);
+        assert_eq!(lines(&format!("{before}sla")), [format!("{before}slaac ")]);
     }
     assert_eq!(
-        lines("mknod --mode=x 2>&1; dhcp"),
-        ["mknod --mode=x 2>&1; dhcp4 "]
+        lines("mknod --mode=x 2>&1; sla"),
+        ["mknod --mode=x 2>&1; slaac "]
     );
 }
 
