@@ -41,7 +41,10 @@ fn start(
     };
     let config = format!(
         r#"{{ "Dhcp{family}": {{
-  "interfaces-config": {{ "interfaces": ["{interface}"] }},
+  "interfaces-config": {{
+    "interfaces": ["{interface}"],
+    "service-sockets-max-retries": 300, "service-sockets-retry-wait-time": 50
+  }},
   "lease-database": {{ "type": "memfile", "name": "{directory}/leases.csv", "lfc-interval": 0 }},
   "loggers": [
     {{ "name": "kea-dhcp{family}", "severity": "INFO", {output} }},
@@ -64,8 +67,6 @@ fn start(
         command.env(format!("KEA_{place}"), directory.to_string());
     }
     let log = scratch.path(&format!("{name}.log"));
-    let server = Server::start(command, log, &format!("DHCP{family}_STARTED"));
-    // It starts all the same where it cannot listen.
-    assert_eq!(server.count("NO_SOCKETS_OPEN"), 0, "{}", server.log());
-    server
+    // Without a carrier it starts and does not listen: until the client is up, it tries again.
+    Server::start(command, log, &format!("DHCP{family}_STARTED"))
 }
