@@ -9,8 +9,9 @@ use super::servers::{Server, dhcpd, kea};
 /// One subnet with addresses 2001:db8:9::POOL00 and following, and prefixes as they are written here.
 fn config(pool: char, prefixes: &str, options: &str) -> String {
     format!(
-        "default-lease-time 90; preferred-lifetime 60; authoritative;
-         option dhcp-renewal-time 2; option dhcp-rebinding-time 60;
+        "server-duid en 2495 \"dhcpd\"; authoritative;
+         default-lease-time 90; preferred-lifetime 60;
+         option dhcp-renewal-time 2; option dhcp-rebinding-time 6;
          subnet6 2001:db8:9::/64 {{
            range6 2001:db8:9::{pool}00 2001:db8:9::{pool}ff; prefix6 {prefixes};
            option dhcp6.name-servers 2001:db8:9::3; option dhcp6.domain-search \"a.example\";
@@ -43,7 +44,7 @@ fn an_address_and_a_prefix_outlive_restarts_of_dhcpd() {
         ("ntp6", "2001:db8:9::5"),
         ("lease6", "90"),
         ("t1", "2"),
-        ("t2", "60"),
+        ("t2", "6"),
     ] {
         assert_eq!(lab.record("dhcp6", key), value, "{key}");
     }
@@ -80,6 +81,30 @@ fn a_server_that_has_forgotten_everything() {
     eventually("the new ones are configured", SOON, || {
         lab.addresses().contains(&new_ip) && lab.routes6().contains(&new_pd)
     });
+    eventually("the old ones are gone", SOON, || {
+        !lab.addresses().contains(&ip) && !lab.routes6().contains(&pd)
+    });
+}
+
+/// The server is gone, and another one has its link: it is asked from T2 on, and has other addresses.
+#[test]
+fn another_server_in_its_place() {
+    let Some(lab) = Lab::new() else { return };
+    let server = start(&lab, &config('1', PREFIXES, ""));
+    let _client = lab.keep("dhcp6", &["--pd"]);
+    let (ip, pd) = (lab.record("dhcp6", "ip6"), lab.record("dhcp6", "pd"));
+    drop(server);
+    let members = r#"
+"valid-lifetime": 900, "preferred-lifetime": 600,
+"subnet6": [ {
+  "id": 1, "subnet": "2001:db8:9::/64", "interface": "srv",
+  "pools": [ { "pool": "2001:db8:9::500 - 2001:db8:9::5ff" } ],
+  "pd-pools": [ { "prefix": "2001:db8:e000::", "prefix-len": 48, "delegated-len": 60 } ]
+} ]"#;
+    let kea = kea::dhcp6(&lab.server, &lab.scratch, "srv", members);
+    lab.until("dhcp6", "ip6", |ip6| ip6.starts_with("2001:db8:9::5"));
+    lab.until("dhcp6", "pd", |pd| pd.starts_with("2001:db8:e000:"));
+    assert!(kea.count("REBIND (type 6)") >= 1, "{}", kea.log());
     eventually("the old ones are gone", SOON, || {
         !lab.addresses().contains(&ip) && !lab.routes6().contains(&pd)
     });
