@@ -11,6 +11,7 @@ pub mod driver;
 pub mod event;
 pub mod frame;
 pub mod kept;
+mod labels;
 pub mod lease;
 pub mod machine;
 pub mod options;

@@ -1,14 +1,14 @@
-//! What the options of a reply say, one at a time: each is checked for the length that its type has,
-//! then read by `dhcproto`. Invariant: an option that is not well-formed counts as absent and has no
-//! effect on the others; text that leaves this file is a domain name and nothing else.
+//! What the options of a reply say, one at a time, each read as the type that RFC 2132 gives it.
+//! Invariant: an option that is not well-formed counts as absent and has no effect on the others; text
+//! that leaves this file is a domain name and nothing else.
 
 use std::net::Ipv4Addr;
 
-use dhcproto::v4::{DhcpOption, MessageType, OptionCode};
-use dhcproto::{Decodable, Decoder};
+use dhcproto::v4::{MessageType, OptionCode};
 
-use super::wire::{Options, push_option};
-use crate::net::address::{classful_prefix, network};
+use super::labels;
+use super::wire::Options;
+use crate::net::address::{classful_prefix, netmask, network};
 use crate::net::resolv::domain_name;
 
 /// Microsoft's code for [`OptionCode::ClasslessStaticRoute`], from before RFC 3442.
@@ -36,81 +36,66 @@ pub struct StaticRoute {
 impl Options {
     /// Option 53.
     pub fn message_type(&self) -> Option<MessageType> {
-        match self.typed(OptionCode::MessageType)? {
-            DhcpOption::MessageType(kind) => Some(kind),
-            _ => None,
-        }
+        let [kind] = self.exactly(OptionCode::MessageType)?;
+        Some(kind.into())
     }
 
-    /// An option that is one address and can be one: not unspecified, not multicast.
+    /// An option that is one address and can be one: not unspecified, not multicast. A mask can be any.
     pub fn address(&self, code: OptionCode) -> Option<Ipv4Addr> {
-        let address = match self.typed(code)? {
-            DhcpOption::SubnetMask(mask) => return Some(mask),
-            DhcpOption::ServerIdentifier(address) | DhcpOption::BroadcastAddr(address) => address,
-            _ => return None,
-        };
-        (!address.is_unspecified() && !address.is_multicast()).then_some(address)
+        let address = Ipv4Addr::from(self.exactly(code)?);
+        let usable = !address.is_unspecified() && !address.is_multicast();
+        (usable || code == OptionCode::SubnetMask).then_some(address)
     }
 
     /// An option that is a list of hosts; entries that cannot be one are left out.
     pub fn addresses(&self, code: OptionCode) -> Vec<Ipv4Addr> {
-        let mut addresses = match self.typed(code) {
-            Some(DhcpOption::Router(list))
-            | Some(DhcpOption::DomainNameServer(list))
-            | Some(DhcpOption::NtpServers(list)) => list,
-            _ => Vec::new(),
-        };
-        addresses.retain(|&address| is_host(address));
+        let mut addresses = Vec::new();
+        for &octets in self.items::<4>(code) {
+            let address = octets.into();
+            if is_host(address) {
+                addresses.push(address);
+            }
+        }
         addresses
     }
 
     /// An option that is a time in seconds.
     pub fn seconds(&self, code: OptionCode) -> Option<u32> {
-        match self.typed(code)? {
-            DhcpOption::AddressLeaseTime(seconds)
-            | DhcpOption::Renewal(seconds)
-            | DhcpOption::Rebinding(seconds) => Some(seconds),
-            _ => None,
-        }
+        self.exactly(code).map(u32::from_be_bytes)
     }
 
     /// Option 26: at least 576, which every host must be able to receive (RFC 2132 §5.1 says 68, which
     /// would be an attack on the link).
     pub fn mtu(&self) -> Option<u16> {
-        match self.typed(OptionCode::InterfaceMtu)? {
-            DhcpOption::InterfaceMtu(mtu) if mtu >= 576 => Some(mtu),
-            _ => None,
-        }
+        let mtu = u16::from_be_bytes(self.exactly(OptionCode::InterfaceMtu)?);
+        (mtu >= 576).then_some(mtu)
     }
 
     /// Option 12 or 15, where it is a domain name; 15 may hold several, parted by spaces.
     pub fn names(&self, code: OptionCode) -> Vec<String> {
-        let text = match self.typed(code) {
-            Some(DhcpOption::Hostname(text)) | Some(DhcpOption::DomainName(text)) => text,
-            _ => return Vec::new(),
-        };
+        let value = self.get(code).filter(|value| value.len() <= 255);
+        let mut text = value.unwrap_or_default();
         // Some servers count the C string's end.
-        let text = text.trim_end_matches('\0');
-        let names: Option<Vec<_>> = text
-            .split(' ')
-            .filter(|name| !name.is_empty())
-            .map(|name| domain_name(name.as_bytes()))
-            .collect();
-        names.unwrap_or_default()
+        while let [before @ .., 0] = text {
+            text = before;
+        }
+        let mut names = Vec::new();
+        for name in text.split(|&byte| byte == b' ') {
+            match domain_name(name) {
+                Some(name) => names.push(name),
+                None if name.is_empty() => {}
+                None => return Vec::new(),
+            }
+        }
+        names
     }
 
     /// Option 119.
     pub fn search(&self) -> Vec<String> {
-        let Some(DhcpOption::DomainSearch(names)) = self.typed(OptionCode::DomainSearch) else {
-            return Vec::new();
-        };
-        let names = names.iter().filter_map(|name| {
-            let labels: Vec<&[u8]> = name.iter().collect();
-            // A dot inside a label would make two of it.
-            let whole = labels.iter().all(|label| !label.contains(&b'.'));
-            domain_name(&labels.join(&b'.')).filter(|_| whole)
-        });
-        names.take(MAX_SEARCH).collect()
+        let list = self.get(OptionCode::DomainSearch).unwrap_or_default();
+        let mut names = labels::names(list);
+        names.truncate(MAX_SEARCH);
+        names
     }
 
     /// The routes of options 121 (or 249), which replace 3 and 33 (RFC 3442), or else of those; of those
@@ -127,88 +112,73 @@ impl Options {
     }
 
     fn classless(&self, code: OptionCode) -> Option<Vec<StaticRoute>> {
-        let value = self.get(code).filter(|value| is_classless(value))?;
-        let Some(DhcpOption::ClasslessStaticRoute(routes)) =
-            decode(OptionCode::ClasslessStaticRoute, value)
-        else {
-            return None;
-        };
-        let routes = routes.iter().map(|(net, gateway)| StaticRoute {
-            destination: net.network(),
-            prefix: net.prefix_len(),
-            gateway: *gateway,
-        });
-        let usable = |route: &StaticRoute| {
-            (is_host(route.gateway) || route.gateway.is_unspecified())
-                && !route.destination.is_multicast()
-        };
-        Some(routes.filter(usable).collect())
+        let mut value = self.get(code).filter(|value| !value.is_empty())?;
+        let mut routes = Vec::new();
+        while !value.is_empty() {
+            let (route, rest) = classless_route(value)?;
+            let gateway = route.gateway;
+            let to_host = is_host(gateway) || gateway.is_unspecified();
+            if to_host && !route.destination.is_multicast() {
+                routes.push(route);
+            }
+            value = rest;
+        }
+        Some(routes)
     }
 
     /// Options 3 and 33.
     fn classful(&self) -> Vec<StaticRoute> {
-        let routers = self.addresses(OptionCode::Router).into_iter().take(1);
-        let default = routers.map(|gateway| StaticRoute {
-            destination: Ipv4Addr::UNSPECIFIED,
-            prefix: 0,
-            gateway,
-        });
-        let pairs = match self.typed(OptionCode::StaticRoutingTable) {
-            Some(DhcpOption::StaticRoutingTable(pairs)) => pairs,
-            _ => Vec::new(),
-        };
-        let pairs = pairs
-            .into_iter()
-            .filter(|&(destination, gateway)| is_host(destination) && is_host(gateway))
-            .map(|(destination, gateway)| StaticRoute {
-                destination,
-                prefix: classful_destination(destination),
+        let mut routes = Vec::new();
+        if let Some(&gateway) = self.addresses(OptionCode::Router).first() {
+            routes.push(StaticRoute {
+                destination: Ipv4Addr::UNSPECIFIED,
+                prefix: 0,
                 gateway,
             });
-        default.chain(pairs).collect()
+        }
+        for &[a, b, c, d, gateway @ ..] in self.items::<8>(OptionCode::StaticRoutingTable) {
+            let (destination, gateway) = (Ipv4Addr::new(a, b, c, d), Ipv4Addr::from(gateway));
+            if is_host(destination) && is_host(gateway) {
+                routes.push(StaticRoute {
+                    destination,
+                    prefix: classful_destination(destination),
+                    gateway,
+                });
+            }
+        }
+        routes
     }
 
-    fn typed(&self, code: OptionCode) -> Option<DhcpOption> {
-        decode(code, self.get(code)?)
+    /// The value of an option that has so many bytes and no others.
+    fn exactly<const N: usize>(&self, code: OptionCode) -> Option<[u8; N]> {
+        self.get(code)?.try_into().ok()
+    }
+
+    /// The items of an option that is a list of them; none where something is left over.
+    fn items<const N: usize>(&self, code: OptionCode) -> &[[u8; N]] {
+        match self.get(code).unwrap_or_default().as_chunks() {
+            (items, []) => items,
+            _ => &[],
+        }
     }
 }
 
-/// Hands one well-formed option to `dhcproto`.
-fn decode(code: OptionCode, value: &[u8]) -> Option<DhcpOption> {
-    if !fits(code, value.len()) {
+/// The first route and what follows it (RFC 3442): prefix, its octets of the destination, gateway.
+fn classless_route(value: &[u8]) -> Option<(StaticRoute, &[u8])> {
+    let (&prefix, rest) = value.split_first()?;
+    if prefix > 32 {
         return None;
     }
-    let mut bytes = Vec::with_capacity(value.len() + 2);
-    push_option(&mut bytes, code.into(), value);
-    DhcpOption::decode(&mut Decoder::new(&bytes)).ok()
-}
-
-/// Whether an option of this type can be that long; codes that nobody asks for never fit.
-fn fits(code: OptionCode, length: usize) -> bool {
-    use OptionCode as O;
-    match code {
-        O::MessageType => length == 1,
-        O::InterfaceMtu => length == 2,
-        O::SubnetMask | O::BroadcastAddr | O::ServerIdentifier => length == 4,
-        O::AddressLeaseTime | O::Renewal | O::Rebinding => length == 4,
-        O::Router | O::DomainNameServer | O::NtpServers => length > 0 && length.is_multiple_of(4),
-        O::StaticRoutingTable => length > 0 && length.is_multiple_of(8),
-        O::Hostname | O::DomainName => (1..=255).contains(&length),
-        O::DomainSearch | O::ClasslessStaticRoute => length > 0,
-        _ => false,
-    }
-}
-
-/// Whether the bytes are whole routes with prefixes up to 32.
-fn is_classless(mut bytes: &[u8]) -> bool {
-    while let [prefix, rest @ ..] = bytes {
-        let length = usize::from(*prefix).div_ceil(8) + 4;
-        if *prefix > 32 || rest.len() < length {
-            return false;
-        }
-        bytes = &rest[length..];
-    }
-    true
+    let (significant, rest) = rest.split_at_checked(usize::from(prefix).div_ceil(8))?;
+    let (&gateway, rest) = rest.split_first_chunk::<4>()?;
+    let mut octets = [0; 4];
+    octets[..significant.len()].copy_from_slice(significant);
+    let route = StaticRoute {
+        destination: Ipv4Addr::from(octets) & netmask(prefix),
+        prefix,
+        gateway: gateway.into(),
+    };
+    Some((route, rest))
 }
 
 /// The prefix that option 33 means: the class's mask where the host part is zero, else a host.

@@ -220,7 +220,7 @@ impl Options {
 }
 
 /// Appends an option, in parts of 255 bytes where it is longer (RFC 3396 §6).
-pub(super) fn push_option(bytes: &mut Vec<u8>, code: u8, value: &[u8]) {
+fn push_option(bytes: &mut Vec<u8>, code: u8, value: &[u8]) {
     let mut rest = value;
     loop {
         let (part, more) = rest.split_at(rest.len().min(255));

@@ -1,8 +1,13 @@
 //! Compressed modules (`.ko.gz`, `.ko.xz`, `.ko.zst`) for kernels that do not decompress them
 //! themselves. Invariant: what a file claims is never believed: the output is bounded by [`LIMIT`], and
-//! checksums are verified.
+//! checksums are verified (not Zstandard's, nor those of xz that modules do not have).
 
 use crate::failure::Failure;
+
+#[cfg(any(feature = "gz", feature = "xz"))]
+mod checksum;
+#[cfg(feature = "xz")]
+mod xz;
 
 /// Bytes that a module may have when unpacked. The largest of Debian's has 60 MB with debug data.
 pub const LIMIT: usize = 256 << 20;
@@ -53,32 +58,35 @@ pub fn unpack(packing: Packing, file: &[u8]) -> Result<Vec<u8>, Failure> {
         #[cfg(feature = "gz")]
         Packing::Gzip => gzip::unpack(file),
         #[cfg(feature = "xz")]
-        Packing::Xz => read_all(lzma_rust2::XzReader::new_mem_limit(file, false, 128 << 10)),
+        Packing::Xz => xz::unpack(file),
         #[cfg(feature = "zst")]
-        Packing::Zstd => match ruzstd::decoding::StreamingDecoder::new(file) {
-            Ok(decoder) => read_all(decoder),
-            Err(_) => Err("damaged frame header"),
-        },
+        Packing::Zstd => zstd(file),
         #[allow(unreachable_patterns)] // with all formats built in
         _ => Err("this initsh was built without it"),
     };
     unpacked.map_err(|why| Failure::new(format!("decompress {}: {why}", packing.name())))
 }
 
-#[cfg(any(feature = "xz", feature = "zst"))]
-fn read_all(reader: impl std::io::Read) -> Result<Vec<u8>, &'static str> {
-    use std::io::{ErrorKind, Read};
-    let mut unpacked = Vec::new();
-    let mut bounded = reader.take(LIMIT as u64 + 1);
-    match bounded.read_to_end(&mut unpacked) {
-        Ok(_) if unpacked.len() > LIMIT => Err("larger than 256 MiB"),
-        Ok(_) => Ok(unpacked),
-        Err(error) => Err(match error.kind() {
-            ErrorKind::OutOfMemory => "needs more than 128 MiB of memory",
-            ErrorKind::UnexpectedEof => "the file is cut short",
-            _ => "the file is damaged",
-        }),
+/// Block by block, each at most 128 KiB.
+#[cfg(feature = "zst")]
+fn zstd(mut file: &[u8]) -> Result<Vec<u8>, &'static str> {
+    use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+    const ONE: BlockDecodingStrategy = BlockDecodingStrategy::UptoBlocks(1);
+    let mut decoder = FrameDecoder::new();
+    if decoder.init(&mut file).is_err() {
+        return Err("damaged frame header");
     }
+    let mut unpacked = Vec::new();
+    while !decoder.is_finished() {
+        let decoded = decoder.decode_blocks(&mut file, ONE).is_ok();
+        if !decoded || decoder.collect_to_writer(&mut unpacked).is_err() {
+            return Err("the file is damaged");
+        }
+        if unpacked.len() > LIMIT {
+            return Err("larger than 256 MiB");
+        }
+    }
+    Ok(unpacked)
 }
 
 /// RFC 1952 around miniz_oxide, which knows only the DEFLATE inside.
@@ -87,6 +95,7 @@ mod gzip {
     use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_with_limit};
 
     use super::LIMIT;
+    use super::checksum::crc32;
 
     const HAS_CHECKSUM: u8 = 2;
     const HAS_EXTRA: u8 = 4;
@@ -136,39 +145,6 @@ mod gzip {
         }
         Some(rest)
     }
-
-    /// RFC 1952 §8, four bits at a time.
-    fn crc32(bytes: &[u8]) -> u32 {
-        const TABLE: [u32; 16] = {
-            let mut table = [0; 16];
-            let mut at = 0;
-            while at < 16 {
-                let mut value = at as u32;
-                let mut bit = 0;
-                while bit < 4 {
-                    value = (value >> 1) ^ if value & 1 == 1 { 0xedb8_8320 } else { 0 };
-                    bit += 1;
-                }
-                table[at] = value;
-                at += 1;
-            }
-            table
-        };
-        let mut crc = u32::MAX;
-        for &byte in bytes {
-            crc ^= u32::from(byte);
-            crc = (crc >> 4) ^ TABLE[(crc & 15) as usize];
-            crc = (crc >> 4) ^ TABLE[(crc & 15) as usize];
-        }
-        !crc
-    }
-
-    #[cfg(test)]
-    #[test]
-    fn checksum_of_the_standard_text() {
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-        assert_eq!(crc32(b""), 0);
-    }
 }
 
 #[cfg(test)]
@@ -200,6 +176,47 @@ mod tests {
         writer.join().unwrap().unwrap();
         assert!(output.status.success());
         output.stdout
+    }
+
+    #[test]
+    fn xz_of_every_kind() {
+        let sample = sample();
+        let text = &sample[..100_001];
+        for options in [
+            "--check=none",
+            "--check=crc32",
+            "--check=crc64",
+            "--check=sha256",
+            "--block-size=4096",
+            "-T2 --block-size=30000", // sizes in the block headers
+            "-9e",
+        ] {
+            let argv: Vec<&str> = ["xz", "-c"].into_iter().chain(options.split(' ')).collect();
+            let mut packed = pack(&argv, text);
+            assert!(unpack(Packing::Xz, &packed).unwrap() == text, "{options}");
+            packed.extend(b"a signature");
+            assert!(unpack(Packing::Xz, &packed).unwrap() == text, "{options}");
+        }
+        let filtered = pack(&["xz", "-c", "--x86", "--lzma2"], text);
+        let failure = unpack(Packing::Xz, &filtered).unwrap_err().to_string();
+        assert_eq!(
+            failure,
+            "decompress xz: it is packed with other filters than LZMA2"
+        );
+    }
+
+    #[test]
+    fn one_wrong_bit_in_xz_is_noticed() {
+        let text = b"a module that is short enough to try every bit of it";
+        for check in ["--check=crc32", "--check=crc64"] {
+            let packed = pack(&["xz", "-c", check], text);
+            // The magic number is `Packing::of`'s.
+            for bit in 48..packed.len() * 8 {
+                let mut damaged = packed.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                assert!(unpack(Packing::Xz, &damaged).is_err(), "{check} bit {bit}");
+            }
+        }
     }
 
     fn sample() -> Vec<u8> {

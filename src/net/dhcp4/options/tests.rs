@@ -1,3 +1,6 @@
+use dhcproto::v4::DhcpOption;
+use dhcproto::{Decodable, Decoder};
+
 use super::*;
 
 fn with(code: OptionCode, value: &[u8]) -> Options {
@@ -245,5 +248,58 @@ proptest::proptest! {
         for name in options.names(code.into()) {
             proptest::prop_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)));
         }
+    }
+    /// A second opinion on every type that a value of the right length can have.
+    #[test]
+    fn values_are_what_dhcproto_reads(value in proptest::collection::vec(0_u8.., 1..9)) {
+        use OptionCode as O;
+        let addresses = |list: Vec<Ipv4Addr>| list.into_iter().filter(|&a| is_host(a)).collect::<Vec<_>>();
+        let codes = [
+            O::MessageType, O::InterfaceMtu, O::SubnetMask, O::AddressLeaseTime, O::Renewal, O::Rebinding,
+            O::DomainNameServer, O::NtpServers,
+        ];
+        for code in codes {
+            let options = with(code, &value);
+            let bytes = [&[code.into(), value.len() as u8][..], &value].concat();
+            let theirs = std::panic::catch_unwind(|| DhcpOption::decode(&mut Decoder::new(&bytes)));
+            let Ok(Ok(theirs)) = theirs else { continue };
+            match (theirs, value.len()) {
+                (DhcpOption::MessageType(kind), 1) => assert_eq!(options.message_type(), Some(kind)),
+                (DhcpOption::InterfaceMtu(mtu), 2) => {
+                    assert_eq!(options.mtu(), (mtu >= 576).then_some(mtu))
+                }
+                (DhcpOption::SubnetMask(mask), 4) => assert_eq!(options.address(code), Some(mask)),
+                (
+                    DhcpOption::AddressLeaseTime(time)
+                    | DhcpOption::Renewal(time)
+                    | DhcpOption::Rebinding(time),
+                    4,
+                ) => assert_eq!(options.seconds(code), Some(time)),
+                (DhcpOption::DomainNameServer(list) | DhcpOption::NtpServers(list), 4 | 8) => {
+                    assert_eq!(options.addresses(code), addresses(list))
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn search_lists_are_what_dhcproto_reads(value in proptest::collection::vec(
+        proptest::prop_oneof![0_u8..4, proptest::prelude::Just(b'a'), proptest::prelude::Just(0xc0), 0_u8..],
+        1..40,
+    )) {
+        let bytes = [&[119, value.len() as u8][..], &value].concat();
+        let Ok(DhcpOption::DomainSearch(theirs)) = DhcpOption::decode(&mut Decoder::new(&bytes)) else {
+            return Ok(());
+        };
+        let mut expected = Vec::new();
+        for name in &theirs {
+            let labels: Vec<&[u8]> = name.iter().collect();
+            if labels.iter().all(|label| !label.contains(&b'.')) {
+                expected.extend(domain_name(&labels.join(&b'.')));
+            }
+        }
+        expected.truncate(MAX_SEARCH);
+        assert_eq!(with(OptionCode::DomainSearch, &value).search(), expected);
     }
 }
