@@ -3,21 +3,18 @@
 //! on, or it waits for the link; and nothing that it has handed out outlives its valid lifetime.
 //!
 //! What it holds ([`bindings`]) and what it asks for ([`exchange`]) are apart, because a lease is kept while
-//! its renewal, its confirmation or a request for what is missing goes on. `receive` reads answers.
+//! its renewal, its confirmation or a request for what is missing goes on. `receive` reads answers, `holding` ends what is held.
 //!
 //! Deviations: [`Timing::Fast`](super::event::Timing::Fast) does not wait before the first message, repeats
 //! quickly at first, and takes the first ADVERTISE that fills every IA, or the best one after 100 ms.
 //! Configuration is asked for without user class and vendor options.
 
 use std::collections::VecDeque;
-use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use super::authentication::Key;
-use super::event::{Config, Input, Loss, Output, Phase, Timing};
-use super::lease::{Lease, Lifetimes, Other};
-use super::options::{is_routable, masked};
-use super::reply::{Item, Which};
+use super::event::{Config, Input, Output, Phase, Timing};
+use super::lease::Other;
 use super::timing::{Bucket, Limits, MAX_RT, Pace, ask_again, first_delay, setback};
 use super::wire::Kind;
 use crate::net::random::Random;
@@ -27,6 +24,7 @@ use exchange::{Exchange, compose};
 
 mod bindings;
 mod exchange;
+mod holding;
 mod receive;
 
 /// After so many messages without an answer it is worth telling: the quick ones are over.
@@ -406,59 +404,6 @@ impl Machine {
         }
     }
 
-    /// Hands out what is held.
-    fn tell(&mut self, now: Instant) {
-        let lease = Lease {
-            server: self.server.clone(),
-            other: self.other.clone(),
-            ..bindings::lease(&self.held, now)
-        };
-        self.told = true;
-        self.output.push_back(Output::Configure(lease, now));
-    }
-
-    /// Removes what has ended, each address and prefix when its own time has come.
-    fn expire(&mut self, now: Instant) {
-        let mut changed = false;
-        for ia in &mut self.held {
-            changed |= ia.expire(now);
-        }
-        if !changed {
-            return;
-        }
-        if !self.holds() {
-            self.lose(Loss::Expired);
-            if self.link {
-                self.begin(now);
-            }
-            return;
-        }
-        self.tell(now);
-        if let State::Busy(exchange) = &mut self.state {
-            // The next repetition does not name what has ended.
-            if matches!(exchange.kind, Kind::Renew | Kind::Rebind) {
-                let wishes: Vec<_> = self.held.iter().map(Association::wish).collect();
-                let server = exchange.server.as_deref();
-                exchange.message =
-                    compose(&self.config, exchange.kind, exchange.xid, server, &wishes);
-            }
-        } else if self.again.is_none() && matches!(self.state, State::Settled) {
-            self.again = Some(now);
-        }
-    }
-
-    /// Nothing is held any more.
-    fn lose(&mut self, loss: Loss) {
-        for ia in &mut self.held {
-            ia.held.clear();
-            ia.doubted = false;
-        }
-        self.told = false;
-        self.again = None;
-        self.state = State::Idle;
-        self.output.push_back(Output::Deconfigure(loss));
-    }
-
     /// Begins again, later each time, so that a server that keeps refusing is not flooded.
     fn set_back(&mut self, now: Instant) {
         let wait = setback(self.setbacks, &mut self.random);
@@ -470,93 +415,6 @@ impl Machine {
         }
     }
 
-    fn resume(&mut self, lease: &Lease, since: Instant, now: Instant) {
-        if self.holds() || !matches!(self.state, State::Idle) {
-            return;
-        }
-        let addresses = lease.addresses.iter().map(|address| {
-            let item = item(address.ip, 128, address.times);
-            (false, None, item)
-        });
-        let prefixes = lease.prefixes.iter().map(|prefix| {
-            let item = item(prefix.prefix, prefix.length, prefix.times);
-            let excluded = prefix.excluded;
-            (true, Some(prefix.iaid), Item { excluded, ..item })
-        });
-        let mut lost = false;
-        for (prefix, iaid, item) in addresses.chain(prefixes) {
-            let is_it =
-                |which: Which| which.prefix == prefix && iaid.is_none_or(|iaid| which.iaid == iaid);
-            let wanted = self.held.iter_mut().find(|ia| is_it(ia.which));
-            match wanted.filter(|_| is_routable(&item.address) && item.length > 0) {
-                Some(ia) => ia.resume(item, lease, since),
-                None => lost = true,
-            }
-        }
-        self.server.clone_from(&lease.server);
-        self.other.clone_from(&lease.other);
-        if lost && !self.holds() {
-            self.lose(Loss::Released);
-        } else if lost {
-            self.tell(now);
-        }
-        self.expire(now);
-    }
-
-    /// RFC 8415 §18.2.7: what is given back is not used from before the message is sent.
-    fn release(&mut self, now: Instant) {
-        if self.phase() == Phase::Releasing {
-            return;
-        }
-        if self.holds() {
-            let filled = self.held.iter().filter(|ia| !ia.held.is_empty());
-            let wishes: Vec<_> = filled.map(Association::wish).collect();
-            let server = Some(self.server.clone());
-            self.lose(Loss::Released);
-            self.exchange(Kind::Release, false, server, &wishes, now);
-        } else {
-            if std::mem::take(&mut self.informed) {
-                self.output.push_back(Output::Deconfigure(Loss::Released));
-            }
-            self.state = State::Idle;
-        }
-    }
-
-    /// RFC 8415 §18.2.8.
-    fn conflict(&mut self, address: Ipv6Addr, now: Instant) {
-        let has = |ia: &&mut Association| {
-            !ia.which.prefix && ia.held.iter().any(|held| held.item.address == address)
-        };
-        let Some(ia) = self.held.iter_mut().find(has) else {
-            return;
-        };
-        ia.held.retain(|held| held.item.address != address);
-        let wish = Wish {
-            which: ia.which,
-            items: vec![(address, 128)],
-        };
-        if self.holds() {
-            self.tell(now);
-        } else {
-            self.lose(Loss::Declined);
-        }
-        if self.link {
-            let server = Some(self.server.clone());
-            self.exchange(Kind::Decline, false, server, &[wish], now);
-        }
-    }
-
-    /// After a DECLINE: another address is wanted.
-    fn declined(&mut self, now: Instant) {
-        if self.holds() {
-            self.again = Some(now + setback(self.setbacks, &mut self.random));
-            self.setbacks = self.setbacks.saturating_add(1);
-            self.keep(now);
-        } else {
-            self.set_back(now);
-        }
-    }
-
     /// When what was asked for without a lease is asked for again.
     fn inform(&mut self, other: Other, now: Instant) {
         self.refresh = other.refresh.and_then(|seconds| after(now, seconds));
@@ -564,15 +422,6 @@ impl Machine {
         self.reason = None;
         self.output.push_back(Output::Inform(other));
         self.state = State::Settled;
-    }
-}
-
-fn item(address: Ipv6Addr, length: u8, times: Lifetimes) -> Item {
-    Item {
-        address: masked(address, length),
-        length,
-        times,
-        excluded: None,
     }
 }
 
