@@ -261,3 +261,6 @@ impl Machine {
         self.output.push_back(Output::Configure(self.known.clone()));
     }
 }
+
+#[cfg(test)]
+mod tests;
