@@ -36,5 +36,6 @@ mod radvd;
 mod relay;
 mod resolv;
 mod servers;
+mod slaac;
 mod support;
 mod two_servers;

@@ -20,6 +20,7 @@ use super::timing::Timing;
 use crate::failure::Failure;
 use crate::net::client::{self, Note, Protocol};
 use crate::net::dhcp4::driver as ethernet;
+use crate::net::dhcp6::identity::{self, Choice};
 use crate::net::driver::Session;
 use crate::net::lease as record;
 use crate::net::link_local::{self, Dad};
@@ -73,6 +74,8 @@ pub struct Client {
     applied: Settings,
     /// Addresses whose check for duplicates has not ended.
     checking: Vec<Ipv6Addr>,
+    /// Those of them that turned out to be another host's: the machine is to know.
+    lost: Vec<Ipv6Addr>,
     usable: bool,
     /// What `resolv.conf` was told last.
     dns: Option<Dns>,
@@ -107,6 +110,10 @@ impl Client {
             link = link::by_name(&mut netlink, name)?;
         }
         let _ = record::remove(name, STATE);
+        if options.follow {
+            // A kept client may not make the file later; that it fails, its client tells.
+            let _ = identity::obtain(&Choice::Kept, &link);
+        }
         let now = Instant::now();
         let mut machine = Machine::new(config(&link, &options)?, entropy(&link));
         let old = record::load(name, KIND);
@@ -120,6 +127,7 @@ impl Client {
             socket,
             parameters,
             checking: Vec::new(),
+            lost: Vec::new(),
             usable: false,
             dns: None,
             summary: String::new(),
@@ -145,12 +153,16 @@ impl Client {
 
     fn handle(&mut self, input: Input<'_>, now: Instant) {
         self.machine.handle(input, now);
-        while let Some(output) = self.machine.poll() {
-            match output {
-                Output::Solicit => self.solicit(),
-                Output::Configure(settings) => self.configure(settings, now),
-                Output::Conflict(ip, next) => self.conflict(ip, next),
-                Output::Dropped(reason) => self.dropped(reason),
+        loop {
+            match self.machine.poll() {
+                Some(Output::Solicit) => self.solicit(),
+                Some(Output::Configure(settings)) => self.configure(settings, now),
+                Some(Output::Conflict(ip, next)) => self.conflict(ip, next),
+                Some(Output::Dropped(reason)) => self.dropped(reason),
+                None => match self.lost.pop() {
+                    Some(ip) => self.machine.handle(Input::Duplicate(ip), now),
+                    None => break,
+                },
             }
         }
         self.report_trouble();
@@ -271,12 +283,12 @@ impl Client {
     }
 
     /// What has become of the addresses. One that was being checked and is gone, or marked, is another
-    /// host's: the kernel removes those that have a lifetime.
-    fn look_at_addresses(&mut self) -> Vec<Ipv6Addr> {
+    /// host's: the kernel removes those that have a lifetime, and may have by the time it has added them.
+    fn look_at_addresses(&mut self) {
         let entries = Netlink::open()
             .and_then(|mut socket| addr::entries(&mut socket, Some(self.link.index)));
         let Ok(entries) = entries else {
-            return Vec::new();
+            return;
         };
         let flags = |ip: Ipv6Addr| {
             let is_it = |entry: &&Entry| entry.address.ip == IpAddr::V6(ip);
@@ -288,24 +300,23 @@ impl Client {
         if entries.iter().all(|entry| entry.address.ip.is_ipv4()) {
             self.checking.clear();
             self.applied = Settings::default();
-            return Vec::new();
+            return;
         }
         let is_lost = |ip: &Ipv6Addr| flags(*ip).is_none_or(|flags| flags & DUPLICATE != 0);
-        let lost = self.checking.iter().copied().filter(is_lost).collect();
+        let lost = self.checking.iter().copied().filter(is_lost);
+        self.lost.extend(lost);
         self.checking.retain(|ip| {
             flags(*ip).is_some_and(|flags| flags & (TENTATIVE | DUPLICATE) == TENTATIVE)
         });
         if self.checking.is_empty() {
             self.notes.extend(self.parameters.calm().map(remark));
         }
-        lost
     }
 
     fn addresses_changed(&mut self, now: Instant) {
         let had = !self.applied.is_empty();
-        for ip in self.look_at_addresses() {
-            self.handle(Input::Duplicate(ip), now);
-        }
+        self.look_at_addresses();
+        self.handle(Input::Timeout, now);
         // It was set down and up between two looks.
         if had && self.applied.is_empty() && self.link.carrier && !self.machine.known().is_empty() {
             self.handle(Input::LinkDown, now);

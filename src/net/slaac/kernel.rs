@@ -56,10 +56,12 @@ impl Parameters {
     /// What is to be set before the interface is up: the kernel makes no address by itself and asks no
     /// router, and it takes addresses that are used while they are checked.
     pub fn prepare(&mut self, dad: Dad) -> Option<Failure> {
-        let steps: [(&str, &str, u32); 3] = [
+        let steps: [(&str, &str, u32); 4] = [
             ("conf", "addr_gen_mode", 1),
             ("conf", "accept_ra", 0),
             ("conf", "router_solicitations", 0),
+            // The random wait before an address is checked, too.
+            ("conf", "router_solicitation_delay", 0),
         ];
         let mut failure = None;
         for (table, parameter, value) in steps {

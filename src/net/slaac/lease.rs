@@ -16,6 +16,8 @@ use crate::time::Instant;
 pub const FOR_EVER: Instant = Instant::from_boot(Duration::MAX);
 /// Key of the record: the ends of all its values, for a client that is started again.
 const TIMES: &str = "times6";
+/// Key of the record: the preferences of its default routers and routes, in their order.
+const PREFERENCES: &str = "preferences6";
 
 /// Everything that is configured, of all routers together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -136,6 +138,13 @@ impl Settings {
         self.search.iter_mut().for_each(|item| each(&mut item.1));
     }
 
+    fn preferences(&mut self, each: &mut dyn FnMut(&mut Preference)) {
+        let routers = self.routers.iter_mut();
+        routers.for_each(|item| each(&mut item.preference));
+        let routes = self.routes.iter_mut();
+        routes.for_each(|item| each(&mut item.preference));
+    }
+
     /// The same without its moments: what a person sees of it.
     pub fn shape(&self) -> Self {
         let mut shape = self.clone();
@@ -181,11 +190,20 @@ impl Settings {
             });
         });
         record.set_list(TIMES, &times);
+        let mut words = Vec::new();
+        sorted.preferences(&mut |preference| {
+            words.push(match preference {
+                Preference::Low => "low",
+                Preference::Medium => "medium",
+                Preference::High => "high",
+            });
+        });
+        record.set_list(PREFERENCES, &words);
         record
     }
 
     /// What an earlier client of this boot has configured. A value whose end is not known is taken to end
-    /// at once; preferences are medium until a router tells them again.
+    /// at once.
     pub fn read(record: &Record) -> Self {
         let words = |key| {
             record
@@ -224,6 +242,14 @@ impl Settings {
             Err(_) => Instant::BOOT,
         });
         found.ends(&mut |end| *end = times.next().unwrap_or(Instant::BOOT));
+        let mut preferences = words(PREFERENCES);
+        found.preferences(&mut |preference| {
+            *preference = match preferences.next() {
+                Some("low") => Preference::Low,
+                Some("high") => Preference::High,
+                _ => Preference::Medium,
+            };
+        });
         found
     }
 }
@@ -330,6 +356,7 @@ mod tests {
             ],
             routers: vec![Router {
                 until: at(1800),
+                preference: Preference::High,
                 ..router("fe80::1").unwrap()
             }],
             on_link: vec![OnLink {
