@@ -29,7 +29,10 @@ pub enum Dad {
 pub fn ensure(socket: &mut Socket, link: &Link, dad: Dad) -> Result<Option<Ipv6Addr>, Failure> {
     let entries = addr::entries(socket, Some(link.index))?;
     let found: Vec<(Ipv6Addr, &Entry)> = entries.iter().filter_map(link_local).collect();
-    if let Some((ip, _)) = found.iter().find(|(_, entry)| is_usable(entry.flags)) {
+    // The kernel receives for an optimistic address of its own making only when its check begins, which is up
+    // to a second after the link is up: a router's answer would be lost.
+    let settled = |entry: &Entry| entry.flags & (TENTATIVE | DUPLICATE) == 0;
+    if let Some((ip, _)) = found.iter().find(|(_, entry)| settled(entry)) {
         return Ok(Some(*ip));
     }
     let checked = found.iter().find(|(_, entry)| entry.flags & DUPLICATE == 0);
