@@ -146,7 +146,9 @@ fn every_phase_and_every_event() {
         (up, Phase::Soliciting),
         (listening, Phase::Listening),
     ];
-    let table: [(Input<'_>, [(Phase, usize, bool); 3]); 9] = [
+    // The phase afterwards, solicitations, and whether anything is configured.
+    type After = (Phase, usize, bool);
+    let table: [(Input<'_>, [After; 3]); 9] = [
         (
             Input::LinkUp,
             [
