@@ -6,9 +6,13 @@ use std::fmt;
 
 use nix::errno::Errno;
 
-/// A step that failed, in words, with the exit status that a command ends with because of it.
+/// A step that failed, in words, with the exit status that a command ends with because of it. One pointer:
+/// results that carry it are returned and passed on in registers (docs/size.md).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct Failure(Box<Parts>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Parts {
     what: String,
     errno: Option<Errno>,
     status: u8,
@@ -16,89 +20,81 @@ pub struct Failure {
 }
 
 impl Failure {
+    #[inline(never)]
+    fn of(what: String, errno: Option<Errno>, status: u8) -> Self {
+        let hint = None;
+        Self(Box::new(Parts {
+            what,
+            errno,
+            status,
+            hint,
+        }))
+    }
+
     /// A failure without a system error behind it, exit status 1.
     pub fn new(what: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            errno: None,
-            status: 1,
-            hint: None,
-        }
+        Self::of(what.into(), None, 1)
     }
 
     /// A failed system call: what it was doing, and the error, exit status 1.
     pub fn errno(what: impl Into<String>, errno: Errno) -> Self {
-        Self {
-            errno: Some(errno),
-            ..Self::new(what)
-        }
+        Self::of(what.into(), Some(errno), 1)
     }
 
     /// The command was called wrongly: exit status 2, and the reader is pointed at `help`.
     pub fn usage(what: impl Into<String>) -> Self {
-        Self {
-            status: 2,
-            ..Self::new(what)
-        }
+        Self::of(what.into(), None, 2)
     }
 
     /// The command was stopped by Ctrl-C: exit status 130 and no message.
     pub fn interrupted() -> Self {
-        Self {
-            what: String::new(),
-            errno: None,
-            status: 130,
-            hint: None,
-        }
+        Self::of(String::new(), None, 130)
     }
 
     /// The same failure with another exit status.
-    pub fn with_status(self, status: u8) -> Self {
-        Self { status, ..self }
+    pub fn with_status(mut self, status: u8) -> Self {
+        self.0.status = status;
+        self
     }
 
     /// The same failure with a line of advice, printed below the error.
-    pub fn with_hint(self, hint: impl Into<String>) -> Self {
-        Self {
-            hint: Some(hint.into()),
-            ..self
-        }
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
     }
 
     /// The same failure of something that is named in front: `NAME: …`.
-    pub fn about(self, name: &str) -> Self {
-        Self {
-            what: format!("{name}: {}", self.what),
-            ..self
-        }
+    pub fn about(mut self, name: &str) -> Self {
+        self.0.what = format!("{name}: {}", self.0.what);
+        self
     }
 
     /// The exit status (1–255) of a command that ends with this failure.
     pub fn status(&self) -> u8 {
-        self.status
+        self.0.status
     }
 
     /// The advice that goes with it, if any.
     pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.0.hint.as_deref()
     }
 
     /// The system error behind it, if any.
     pub fn cause(&self) -> Option<Errno> {
-        self.errno
+        self.0.errno
     }
 
     /// Whether there is nothing to print (Ctrl-C).
     pub fn is_silent(&self) -> bool {
-        self.what.is_empty()
+        self.0.what.is_empty()
     }
 }
 
 /// `mount tmpfs on /run: EBUSY (Device or resource busy)`
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
-        match self.errno {
+        f.write_str(&self.0.what)?;
+        match self.0.errno {
             Some(errno) => write!(f, ": {errno:?} ({})", errno.desc()),
             None => Ok(()),
         }
