@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use super::packed::Long;
 use super::{COMMANDS, Command, Group, Opt};
 
 /// The manual page of one command, as `help NAME` prints it.
@@ -12,19 +13,21 @@ pub fn manual(command: &Command) -> String {
     if !command.aliases.is_empty() {
         let _ = writeln!(page, "also:  {}", command.aliases.join(", "));
     }
-    if !command.details.is_empty() {
-        let _ = write!(page, "\n{}", paragraphs(command.details.trim_end()));
+    let long = Long::of(command);
+    if !long.details().is_empty() {
+        let _ = write!(page, "\n{}", paragraphs(long.details().trim_end()));
     }
     if !command.options.is_empty() {
         page.push_str("\noptions:\n");
-        for option in command.options {
+        for (nth, option) in command.options.iter().enumerate() {
             let spelling = format!("  {:<24} ", spelling(option));
-            page.push_str(&fill(&spelling, option.help));
+            page.push_str(&fill(&spelling, long.help(nth)));
         }
     }
-    if !command.examples.is_empty() {
+    let examples = long.examples(command);
+    if !examples.is_empty() {
         page.push_str("\nexamples:\n");
-        for (line, purpose) in command.examples {
+        for (line, purpose) in examples {
             let one = format!("  {line:<40} # {purpose}");
             let _ = match one.chars().count() {
                 0..=WIDTH => writeln!(page, "{one}"),

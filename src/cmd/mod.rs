@@ -7,6 +7,7 @@ pub mod call;
 mod clients;
 pub mod docs;
 pub mod options;
+pub mod packed;
 pub mod search;
 pub mod suggest;
 pub mod table;
@@ -26,12 +27,25 @@ pub use options::{Given, Opt, Parse};
 
 use crate::failure::Failure;
 use crate::script::Shell;
+use packed::{Packed, lean};
 
 macro_rules! commands {
     ($($name:ident)*) => {
         $(mod $name;)*
         /// Every built-in command, sorted by name.
-        pub static COMMANDS: &[&Command] = &[$(&$name::COMMAND),*];
+        pub static COMMANDS: &[&Command] = &[$({
+            const PACKED: Packed = Packed::of(&$name::COMMAND);
+            static TEXTS: [u8; PACKED.length()] = PACKED.bytes();
+            static OPTIONS: [Opt; $name::COMMAND.options.len()] = lean($name::COMMAND.options);
+            static LEAN: Command = Command {
+                details: "",
+                options: &OPTIONS,
+                examples: &[],
+                packed: &TEXTS,
+                ..$name::COMMAND
+            };
+            &LEAN
+        }),*];
     };
 }
 
@@ -55,7 +69,8 @@ pub struct Command {
     pub summary: &'static str,
     /// What follows the name, in the notation of man pages: `[-t TYPE] SOURCE TARGET`.
     pub usage: &'static str,
-    /// The manual's body: paragraphs that tell what the usage line cannot. May be empty.
+    /// The manual's body: paragraphs that tell what the usage line cannot. May be empty. [`COMMANDS`] have
+    /// this, what their options are for, and the examples in `packed` alone: [`packed::Long::of`].
     pub details: &'static str,
     /// How its arguments are read before `run` sees them.
     pub parse: Parse,
@@ -69,6 +84,8 @@ pub struct Command {
     pub examples: &'static [(&'static str, &'static str)],
     /// What kind of word an operand is, for completion.
     pub operands: Operand,
+    /// The long texts; the registry makes them.
+    pub packed: &'static [u8],
     /// Does it. Output goes to `call.out`; a returned failure is printed with its place.
     pub run: fn(&mut Call<'_>) -> Result<Flow, Failure>,
 }
@@ -88,6 +105,7 @@ impl Command {
         terms: &[],
         examples: &[],
         operands: Operand::Path,
+        packed: &[],
         run: |_| Ok(Flow::OK),
     };
 }

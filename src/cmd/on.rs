@@ -175,7 +175,7 @@ fn list(call: &mut Call<'_>) -> Result<Flow, Failure> {
     }
     let mut table = Table::new(&["NAME", "STATE", "EVENTS", "INTERFACE", "SCRIPT"]);
     for hook in hooks {
-        let (given, operands) = Given::parse(&COMMAND, hook.words)?;
+        let (given, operands) = Given::parse(call.command, hook.words)?;
         let mut cells = vec![hook.name, hook.state];
         cells.extend(operands.iter().map(|word| word.to_string_lossy().into_owned()));
         cells.extend(given.value("c").map(|text| format!("-c {}", shell_words::quote(&text.to_string_lossy()))));

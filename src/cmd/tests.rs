@@ -40,16 +40,18 @@ fn documented() {
             !command.summary.ends_with('.'),
             "{name}: summary ends with a full stop"
         );
-        assert!(!command.examples.is_empty(), "{name}: no example");
+        let long = packed::Long::of(command);
+        let examples = long.examples(command);
+        assert!(!examples.is_empty(), "{name}: no example");
         for see in command.see {
             assert!(
                 find(OsStr::new(see)).is_some(),
                 "{name}: see also {see}: no such command"
             );
         }
-        for option in command.options {
+        for (nth, option) in command.options.iter().enumerate() {
             assert!(
-                !option.help.is_empty(),
+                !long.help(nth).is_empty(),
                 "{name}: option {option:?} without help"
             );
             assert!(
@@ -57,7 +59,7 @@ fn documented() {
                 "{name}: nameless option"
             );
         }
-        for line in command.details.lines() {
+        for line in long.details().lines() {
             assert!(
                 line.chars().count() <= 100,
                 "{name}: too long for a terminal: {line}"
