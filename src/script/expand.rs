@@ -24,26 +24,26 @@ pub struct Error {
 
 impl Error {
     /// An error at a place that speaks for itself.
-    pub fn new(span: Span, failure: Failure) -> Self {
-        Self {
+    pub fn new(span: Span, failure: Failure) -> Box<Self> {
+        Box::new(Self {
             span,
             subject: None,
             failure,
-        }
+        })
     }
 
     /// An error about a variable or another parameter.
-    pub(super) fn of(span: Span, subject: &str, message: &str) -> Self {
-        Self {
+    pub(super) fn of(span: Span, subject: &str, message: &str) -> Box<Self> {
+        Box::new(Self {
             span,
             subject: Some(subject.to_owned()),
             failure: Failure::usage(message),
-        }
+        })
     }
 }
 
 /// The fields of a command's words: split, matched against files, quotes removed.
-pub fn words(shell: &mut Shell, words: &[Word]) -> Result<Vec<Vec<u8>>, Error> {
+pub fn words(shell: &mut Shell, words: &[Word]) -> Result<Vec<Vec<u8>>, Box<Error>> {
     let mut all = Vec::with_capacity(words.len());
     for word in words {
         fields_of(shell, word, &mut all)?;
@@ -52,7 +52,7 @@ pub fn words(shell: &mut Shell, words: &[Word]) -> Result<Vec<Vec<u8>>, Error> {
 }
 
 /// Appends the fields of one word.
-pub fn fields_of(shell: &mut Shell, word: &Word, to: &mut Vec<Vec<u8>>) -> Result<(), Error> {
+pub fn fields_of(shell: &mut Shell, word: &Word, to: &mut Vec<Vec<u8>>) -> Result<(), Box<Error>> {
     // Most words are plain text.
     if let [Part::Literal(text)] = word.parts.as_slice()
         && !glob::is_pattern(text.iter().copied())
@@ -79,7 +79,7 @@ pub fn fields_of(shell: &mut Shell, word: &Word, to: &mut Vec<Vec<u8>>) -> Resul
 }
 
 /// The value of a word that is not split: an assignment's, a redirection's, a here-document's.
-pub fn text(shell: &mut Shell, word: &Word) -> Result<Vec<u8>, Error> {
+pub fn text(shell: &mut Shell, word: &Word) -> Result<Vec<u8>, Box<Error>> {
     match plain(word) {
         Some(text) => Ok(text.to_vec()),
         None => joined(shell, word, Style::Plain).map(|field| unquoted(&field)),
@@ -95,12 +95,12 @@ fn plain(word: &Word) -> Option<&[u8]> {
 }
 
 /// The word as a pattern: what is quoted in it stands for itself.
-pub fn pattern(shell: &mut Shell, word: &Word) -> Result<Pattern, Error> {
+pub fn pattern(shell: &mut Shell, word: &Word) -> Result<Pattern, Box<Error>> {
     joined(shell, word, Style::Plain).map(|field| Pattern::new(&field))
 }
 
 /// The parts in one field, with which bytes were quoted.
-pub(super) fn joined(shell: &mut Shell, word: &Word, style: Style) -> Result<Field, Error> {
+pub(super) fn joined(shell: &mut Shell, word: &Word, style: Style) -> Result<Field, Box<Error>> {
     let mut fields = Fields::joining();
     expand(shell, &mut fields, &word.parts, style)?;
     Ok(fields.joined())
@@ -128,7 +128,7 @@ pub(super) fn expand(
     to: &mut Fields,
     parts: &[Part],
     style: Style,
-) -> Result<(), Error> {
+) -> Result<(), Box<Error>> {
     for part in parts {
         match part {
             Part::Literal(text) => match style {
@@ -178,7 +178,7 @@ impl arith::Variables for Numbers<'_> {
     }
 }
 
-fn arithmetic(shell: &mut Shell, word: &Word) -> Result<i64, Error> {
+fn arithmetic(shell: &mut Shell, word: &Word) -> Result<i64, Box<Error>> {
     let expanded;
     let text = match plain(word) {
         Some(text) => text,

@@ -25,7 +25,7 @@ struct Opener {
 
 impl Parser<'_> {
     /// The reserved word that the next token is.
-    pub(super) fn keyword(&mut self) -> Result<Option<&'static str>, SyntaxError> {
+    pub(super) fn keyword(&mut self) -> Result<Option<&'static str>, Box<SyntaxError>> {
         let Token::Word(word) = self.peek()? else {
             return Ok(None);
         };
@@ -39,7 +39,7 @@ impl Parser<'_> {
     }
 
     /// A command with its redirections.
-    pub(super) fn command(&mut self) -> Result<Command, SyntaxError> {
+    pub(super) fn command(&mut self) -> Result<Command, Box<SyntaxError>> {
         let start = self.start()?;
         let opens = match self.peek()? {
             Token::Open => Some("("),
@@ -81,19 +81,19 @@ impl Parser<'_> {
         })
     }
 
-    fn subshell(&mut self, opener: Opener) -> Result<Kind, SyntaxError> {
+    fn subshell(&mut self, opener: Opener) -> Result<Kind, Box<SyntaxError>> {
         let list = self.some_list("after '('")?;
         self.expect_close("(", opener.at as usize)?;
         Ok(Kind::Subshell(list))
     }
 
-    fn group(&mut self, opener: Opener) -> Result<Kind, SyntaxError> {
+    fn group(&mut self, opener: Opener) -> Result<Kind, Box<SyntaxError>> {
         let list = self.some_list("after '{'")?;
         self.expect_word("}", "to end the", opener)?;
         Ok(Kind::Group(list))
     }
 
-    fn conditional(&mut self, opener: Opener) -> Result<Kind, SyntaxError> {
+    fn conditional(&mut self, opener: Opener) -> Result<Kind, Box<SyntaxError>> {
         let mut branches = Vec::with_capacity(1);
         let mut otherwise = None;
         let mut word = "if";
@@ -121,7 +121,7 @@ impl Parser<'_> {
         })
     }
 
-    fn while_loop(&mut self, opener: Opener) -> Result<Kind, SyntaxError> {
+    fn while_loop(&mut self, opener: Opener) -> Result<Kind, Box<SyntaxError>> {
         let condition = self.some_list(&format!("after '{}'", opener.word))?;
         let body = self.loop_body("after the condition of the", opener)?;
         Ok(Kind::While {
@@ -131,14 +131,14 @@ impl Parser<'_> {
         })
     }
 
-    fn loop_body(&mut self, place: &str, opener: Opener) -> Result<List, SyntaxError> {
+    fn loop_body(&mut self, place: &str, opener: Opener) -> Result<List, Box<SyntaxError>> {
         self.expect_word("do", place, opener)?;
         let body = self.some_list("after 'do'")?;
         self.expect_word("done", "to end the", opener)?;
         Ok(body)
     }
 
-    fn for_loop(&mut self, opener: Opener) -> Result<Kind, SyntaxError> {
+    fn for_loop(&mut self, opener: Opener) -> Result<Kind, Box<SyntaxError>> {
         let name = self.loop_variable()?;
         self.skip_newlines()?;
         let mut words = None;
@@ -161,7 +161,7 @@ impl Parser<'_> {
         Ok(Kind::For { name, words, body })
     }
 
-    fn loop_variable(&mut self) -> Result<String, SyntaxError> {
+    fn loop_variable(&mut self) -> Result<String, Box<SyntaxError>> {
         if let Token::Word(word) = self.peek()?
             && let Some(name) = name_of(word)
         {
@@ -171,7 +171,7 @@ impl Parser<'_> {
         self.unexpected("a variable's name after 'for'")
     }
 
-    fn case(&mut self, opener: Opener) -> Result<Kind, SyntaxError> {
+    fn case(&mut self, opener: Opener) -> Result<Kind, Box<SyntaxError>> {
         let Some(subject) = self.word()? else {
             return self.unexpected("a word after 'case'");
         };
@@ -193,7 +193,7 @@ impl Parser<'_> {
         Ok(Kind::Case { subject, arms })
     }
 
-    fn arm(&mut self, opener: Opener) -> Result<Arm, SyntaxError> {
+    fn arm(&mut self, opener: Opener) -> Result<Arm, Box<SyntaxError>> {
         if matches!(self.peek()?, Token::Open) {
             self.next()?;
         }
@@ -218,7 +218,7 @@ impl Parser<'_> {
     }
 
     /// A list of at least one command.
-    fn some_list(&mut self, after: &str) -> Result<List, SyntaxError> {
+    fn some_list(&mut self, after: &str) -> Result<List, Box<SyntaxError>> {
         self.skip_newlines()?;
         self.need_command(after)?;
         self.list()
@@ -229,7 +229,7 @@ impl Parser<'_> {
         wanted: &'static str,
         place: &str,
         opener: Opener,
-    ) -> Result<(), SyntaxError> {
+    ) -> Result<(), Box<SyntaxError>> {
         if self.keyword()? == Some(wanted) {
             self.next()?;
             return Ok(());
@@ -242,7 +242,11 @@ impl Parser<'_> {
     }
 
     /// The `)` of what began with `opener` at `start`.
-    pub(super) fn expect_close(&mut self, opener: &str, start: usize) -> Result<(), SyntaxError> {
+    pub(super) fn expect_close(
+        &mut self,
+        opener: &str,
+        start: usize,
+    ) -> Result<(), Box<SyntaxError>> {
         if matches!(self.peek()?, Token::Close) {
             self.next()?;
             return Ok(());
@@ -252,7 +256,7 @@ impl Parser<'_> {
     }
 
     /// The next token if it is a word, its tilde marked.
-    fn word(&mut self) -> Result<Option<Word>, SyntaxError> {
+    fn word(&mut self) -> Result<Option<Word>, Box<SyntaxError>> {
         let Token::Word(_) = self.peek()? else {
             return Ok(None);
         };
@@ -263,7 +267,7 @@ impl Parser<'_> {
         Ok(Some(word))
     }
 
-    fn simple(&mut self, start: u32) -> Result<Command, SyntaxError> {
+    fn simple(&mut self, start: u32) -> Result<Command, Box<SyntaxError>> {
         let mut assignments = Vec::new();
         let mut words: Vec<Word> = Vec::new();
         let mut redirects = Vec::new();
@@ -311,7 +315,7 @@ impl Parser<'_> {
         })
     }
 
-    fn function(&mut self, start: u32, word: &Word) -> Result<Command, SyntaxError> {
+    fn function(&mut self, start: u32, word: &Word) -> Result<Command, Box<SyntaxError>> {
         let Some(name) = name_of(word) else {
             let Span { start, end } = word.span;
             return self.error(
@@ -337,7 +341,7 @@ impl Parser<'_> {
         })
     }
 
-    fn redirect(&mut self) -> Result<Redirect, SyntaxError> {
+    fn redirect(&mut self) -> Result<Redirect, Box<SyntaxError>> {
         let (token, at) = self.next()?;
         let Token::Redirect(fd, direction) = token else {
             return self.unexpected("a redirection");

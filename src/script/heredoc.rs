@@ -32,7 +32,7 @@ impl Parser<'_> {
         &mut self,
         start: usize,
         tabs: bool,
-    ) -> Result<RedirectKind, SyntaxError> {
+    ) -> Result<RedirectKind, Box<SyntaxError>> {
         while matches!(self.cursor.peek(), Some(b' ' | b'\t')) {
             self.cursor.at += 1;
         }
@@ -50,7 +50,7 @@ impl Parser<'_> {
         Ok(RedirectKind::Here(place(index)))
     }
 
-    fn here_delimiter(&mut self, start: usize) -> Result<(Vec<u8>, bool), SyntaxError> {
+    fn here_delimiter(&mut self, start: usize) -> Result<(Vec<u8>, bool), Box<SyntaxError>> {
         let mut delimiter = Vec::new();
         let mut quoted = false;
         while let Some(byte) = self.cursor.peek().filter(|&b| !ends_word(b)) {
@@ -93,7 +93,7 @@ impl Parser<'_> {
     }
 
     /// Reads the bodies of what was announced on the line that has just ended.
-    pub(super) fn read_here_documents(&mut self) -> Result<(), SyntaxError> {
+    pub(super) fn read_here_documents(&mut self) -> Result<(), Box<SyntaxError>> {
         let depth = self.depth;
         for here in std::mem::take(&mut self.pending) {
             let from = self.cursor.position();
@@ -118,7 +118,7 @@ impl Parser<'_> {
     }
 
     /// The lines up to the delimiter, which is taken.
-    fn body(&mut self, here: &Pending) -> Result<Vec<Range<usize>>, SyntaxError> {
+    fn body(&mut self, here: &Pending) -> Result<Vec<Range<usize>>, Box<SyntaxError>> {
         let mut pieces: Vec<Range<usize>> = Vec::new();
         // Behind a continuation a line is part of the one before, so it is not the last one.
         let mut continues = false;
@@ -147,7 +147,7 @@ impl Parser<'_> {
         }
     }
 
-    fn no_delimiter<T>(&self, here: &Pending) -> Result<T, SyntaxError> {
+    fn no_delimiter<T>(&self, here: &Pending) -> Result<T, Box<SyntaxError>> {
         let delimiter = String::from_utf8_lossy(&here.delimiter);
         let line = self.source.line(here.start);
         self.ended(&format!(
@@ -156,7 +156,7 @@ impl Parser<'_> {
     }
 
     /// Where a text ends, no here-document may be waiting for its body.
-    pub(super) fn no_pending_here(&self) -> Result<(), SyntaxError> {
+    pub(super) fn no_pending_here(&self) -> Result<(), Box<SyntaxError>> {
         match self.pending.first() {
             None => Ok(()),
             Some(here) if self.cursor.rest().is_empty() => self.no_delimiter(here),

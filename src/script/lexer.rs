@@ -99,16 +99,16 @@ impl Parser<'_> {
         start: usize,
         end: usize,
         message: impl Into<String>,
-    ) -> Result<T, SyntaxError> {
-        Err(SyntaxError {
+    ) -> Result<T, Box<SyntaxError>> {
+        Err(Box::new(SyntaxError {
             message: message.into(),
             span: span(start, end),
             incomplete: false,
-        })
+        }))
     }
 
     /// An error because the text ended before `wanted`: at a prompt, more is asked for.
-    pub(super) fn ended<T>(&self, wanted: &str) -> Result<T, SyntaxError> {
+    pub(super) fn ended<T>(&self, wanted: &str) -> Result<T, Box<SyntaxError>> {
         let end = self.cursor.end;
         let found = match end {
             End::File => "end of file",
@@ -120,15 +120,15 @@ impl Parser<'_> {
             End::File => self.source.text.trim_ascii_end().len(),
             _ => self.cursor.position(),
         };
-        Err(SyntaxError {
+        Err(Box::new(SyntaxError {
             message: format!("expected {wanted}, found {found}"),
             span: span(at, at),
             incomplete: end == End::File,
-        })
+        }))
     }
 
     /// Counts a level of nesting; [`Parser::leave`] ends it.
-    pub(super) fn enter(&mut self, start: usize) -> Result<(), SyntaxError> {
+    pub(super) fn enter(&mut self, start: usize) -> Result<(), Box<SyntaxError>> {
         self.depth += 1;
         if self.depth > DEEPEST {
             let message = format!("nested more than {DEEPEST} deep");
@@ -143,7 +143,7 @@ impl Parser<'_> {
     }
 
     /// Reads the next token and its span.
-    pub(super) fn lex(&mut self) -> Result<(Token, Span), SyntaxError> {
+    pub(super) fn lex(&mut self) -> Result<(Token, Span), Box<SyntaxError>> {
         self.skip_blanks();
         let start = self.cursor.position();
         let token = self.token(start)?;
@@ -160,7 +160,7 @@ impl Parser<'_> {
         }
     }
 
-    fn token(&mut self, start: usize) -> Result<Token, SyntaxError> {
+    fn token(&mut self, start: usize) -> Result<Token, Box<SyntaxError>> {
         let Some(byte) = self.cursor.peek() else {
             self.no_pending_here()?;
             return Ok(Token::End);
@@ -204,7 +204,7 @@ impl Parser<'_> {
         found
     }
 
-    fn direction(&mut self, fd: Option<u32>) -> Result<Token, SyntaxError> {
+    fn direction(&mut self, fd: Option<u32>) -> Result<Token, Box<SyntaxError>> {
         let input = self.cursor.peek() == Some(b'<');
         self.cursor.at += 1;
         let direction = match (input, self.cursor.peek()) {

@@ -26,7 +26,7 @@ pub(super) fn expand(
     to: &mut Fields,
     parameter: &Parameter,
     style: Style,
-) -> Result<(), Error> {
+) -> Result<(), Box<Error>> {
     let value = value_of(shell, &parameter.name);
     // As in dash: `$@` and `$*` are set, if to nothing.
     let set = !matches!(value, Value::Unset);
@@ -101,7 +101,7 @@ fn expand_default(
     to: &mut Fields,
     word: &Word,
     style: Style,
-) -> Result<(), Error> {
+) -> Result<(), Box<Error>> {
     if word.parts.is_empty() {
         emit(shell, to, b"", style);
     }
@@ -159,7 +159,7 @@ fn spelled(name: &Name) -> String {
     }
 }
 
-fn refuse_unset(shell: &Shell, parameter: &Parameter) -> Result<(), Error> {
+fn refuse_unset(shell: &Shell, parameter: &Parameter) -> Result<(), Box<Error>> {
     if !shell.options.has(Flag::NoUnset) {
         return Ok(());
     }
@@ -172,7 +172,7 @@ fn required(
     parameter: &Parameter,
     colon: bool,
     word: &Word,
-) -> Result<Error, Error> {
+) -> Result<Box<Error>, Box<Error>> {
     let name = spelled(&parameter.name);
     let given = text(shell, word)?;
     let message = match (given.is_empty(), colon) {
@@ -183,7 +183,7 @@ fn required(
     Ok(Error::of(parameter.span, &name, &message))
 }
 
-fn assign(shell: &mut Shell, parameter: &Parameter, value: Vec<u8>) -> Result<(), Error> {
+fn assign(shell: &mut Shell, parameter: &Parameter, value: Vec<u8>) -> Result<(), Box<Error>> {
     let Name::Variable(name) = &parameter.name else {
         let name = spelled(&parameter.name);
         return Err(Error::of(parameter.span, &name, "cannot be assigned"));
@@ -200,7 +200,7 @@ fn trim(
     value: Value,
     (word, start, longest): (&Word, bool, bool),
     style: Style,
-) -> Result<(), Error> {
+) -> Result<(), Box<Error>> {
     let text = match value {
         // As in dash: the pattern is not looked at.
         Value::Unset => {

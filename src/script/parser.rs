@@ -12,21 +12,21 @@ use super::source::{LONGEST_LINE, LONGEST_SCRIPT, Source};
 ///
 /// Errors: the first place where the text is not a script, or is over a limit (16 MiB, a line of
 /// 1 MiB, nesting 200 deep, a NUL byte).
-pub fn parse(source: &Source) -> Result<List, SyntaxError> {
+pub fn parse(source: &Source) -> Result<List, Box<SyntaxError>> {
     Parser::read(source).map(|(list, _)| list)
 }
 
 /// Parses what was typed at a prompt: as [`parse`], but a text that ends with a backslash, or with a
 /// backslash and a newline, is incomplete too. (In a file nothing follows, and the text is complete.)
-pub fn parse_typed(source: &Source) -> Result<List, SyntaxError> {
+pub fn parse_typed(source: &Source) -> Result<List, Box<SyntaxError>> {
     let (list, continued) = Parser::read(source)?;
     if continued {
         let end = source.text.len();
-        return Err(SyntaxError {
+        return Err(Box::new(SyntaxError {
             message: "expected another line after the backslash, found end of file".to_owned(),
             span: span(end.saturating_sub(1), end),
             incomplete: true,
-        });
+        }));
     }
     Ok(list)
 }
@@ -48,7 +48,7 @@ pub(super) struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     /// The script, and whether its last line asks for another one.
-    fn read(source: &'a Source) -> Result<(List, bool), SyntaxError> {
+    fn read(source: &'a Source) -> Result<(List, bool), Box<SyntaxError>> {
         check_limits(source)?;
         let mut parser = Self {
             source,
@@ -66,11 +66,11 @@ impl<'a> Parser<'a> {
     }
 
     /// The next token, which stays.
-    pub(super) fn peek(&mut self) -> Result<&Token, SyntaxError> {
+    pub(super) fn peek(&mut self) -> Result<&Token, Box<SyntaxError>> {
         Ok(&self.peek_spanned()?.0)
     }
 
-    fn peek_spanned(&mut self) -> Result<&(Token, Span), SyntaxError> {
+    fn peek_spanned(&mut self) -> Result<&(Token, Span), Box<SyntaxError>> {
         let next = match self.ahead.take() {
             Some(next) => next,
             None => self.lex()?,
@@ -79,7 +79,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Takes the next token.
-    pub(super) fn next(&mut self) -> Result<(Token, Span), SyntaxError> {
+    pub(super) fn next(&mut self) -> Result<(Token, Span), Box<SyntaxError>> {
         let next = match self.ahead.take() {
             Some(next) => next,
             None => self.lex()?,
@@ -89,7 +89,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Where the next token begins.
-    pub(super) fn start(&mut self) -> Result<u32, SyntaxError> {
+    pub(super) fn start(&mut self) -> Result<u32, Box<SyntaxError>> {
         Ok(self.peek_spanned()?.1.start)
     }
 
@@ -102,7 +102,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips the ends of lines.
-    pub(super) fn skip_newlines(&mut self) -> Result<(), SyntaxError> {
+    pub(super) fn skip_newlines(&mut self) -> Result<(), Box<SyntaxError>> {
         while matches!(self.peek()?, Token::Newline) {
             self.next()?;
         }
@@ -110,7 +110,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads commands until something that cannot begin one; may be empty.
-    pub(super) fn list(&mut self) -> Result<List, SyntaxError> {
+    pub(super) fn list(&mut self) -> Result<List, Box<SyntaxError>> {
         let mut items = Vec::new();
         loop {
             self.skip_newlines()?;
@@ -128,7 +128,7 @@ impl<'a> Parser<'a> {
     }
 
     /// An and-or list with what ends it, and whether another may follow.
-    fn item(&mut self) -> Result<(Item, bool), SyntaxError> {
+    fn item(&mut self) -> Result<(Item, bool), Box<SyntaxError>> {
         let start = self.start()?;
         let first = self.pipeline()?;
         let mut rest = Vec::new();
@@ -167,7 +167,7 @@ impl<'a> Parser<'a> {
         Ok((item, more))
     }
 
-    fn pipeline(&mut self) -> Result<Pipeline, SyntaxError> {
+    fn pipeline(&mut self) -> Result<Pipeline, Box<SyntaxError>> {
         let negated = self.keyword()? == Some("!");
         if negated {
             self.next()?;
@@ -185,7 +185,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Where a command must follow, whatever cannot begin one is an error.
-    pub(super) fn need_command(&mut self, after: &str) -> Result<(), SyntaxError> {
+    pub(super) fn need_command(&mut self, after: &str) -> Result<(), Box<SyntaxError>> {
         let missing = match self.peek()? {
             Token::Word(_) => self.closes_list()?.is_some(),
             Token::Redirect(..) | Token::Open => false,
@@ -198,12 +198,12 @@ impl<'a> Parser<'a> {
     }
 
     /// The word that only closes something, if the next token is one.
-    fn closes_list(&mut self) -> Result<Option<&'static str>, SyntaxError> {
+    fn closes_list(&mut self) -> Result<Option<&'static str>, Box<SyntaxError>> {
         let keyword = self.keyword()?;
         Ok(keyword.filter(|word| CLOSING.iter().any(|(closing, _)| closing == word)))
     }
 
-    fn at_list_end(&mut self) -> Result<bool, SyntaxError> {
+    fn at_list_end(&mut self) -> Result<bool, Box<SyntaxError>> {
         Ok(match self.peek()? {
             Token::End | Token::Close | Token::ArmEnd => true,
             Token::Word(_) => self.closes_list()?.is_some(),
@@ -212,7 +212,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The end of the text, where nothing may be left open or too much closed.
-    pub(super) fn expect_end(&mut self) -> Result<(), SyntaxError> {
+    pub(super) fn expect_end(&mut self) -> Result<(), Box<SyntaxError>> {
         let opener = match self.peek()? {
             Token::End => {
                 self.next()?;
@@ -237,7 +237,7 @@ impl<'a> Parser<'a> {
     }
 
     /// An error at the next token.
-    pub(super) fn unexpected<T>(&mut self, expected: &str) -> Result<T, SyntaxError> {
+    pub(super) fn unexpected<T>(&mut self, expected: &str) -> Result<T, Box<SyntaxError>> {
         let (token, at) = self.next()?;
         let found = match token {
             Token::End => return self.ended(expected),
@@ -287,14 +287,14 @@ fn quoted(bytes: &[u8]) -> String {
     format!("'{short}{cut}'")
 }
 
-fn check_limits(source: &Source) -> Result<(), SyntaxError> {
+fn check_limits(source: &Source) -> Result<(), Box<SyntaxError>> {
     let text = &source.text;
     let error = |at: usize, message: &str| {
-        Err(SyntaxError {
+        Err(Box::new(SyntaxError {
             message: message.to_owned(),
             span: span(at, at + 1),
             incomplete: false,
-        })
+        }))
     };
     if text.len() > LONGEST_SCRIPT {
         return error(0, "the script is longer than 16 MiB");

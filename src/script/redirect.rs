@@ -93,21 +93,24 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd), Failure> {
 /// Applies redirections in order; what they replace goes to `saved` even where one fails.
 ///
 /// Errors: a file cannot be opened, a word is not a descriptor.
-pub fn apply(shell: &mut Shell, redirects: &[Redirect], saved: &mut Saved) -> Result<(), Error> {
+pub fn apply(
+    shell: &mut Shell,
+    redirects: &[Redirect],
+    saved: &mut Saved,
+) -> Result<(), Box<Error>> {
     for redirect in redirects {
-        one(shell, redirect, saved).map_err(|error| Error {
+        one(shell, redirect, saved).map_err(|mut error| {
             // Status 2, as dash has it.
-            failure: match error.failure.is_silent() {
-                true => error.failure,
-                false => error.failure.with_status(2),
-            },
-            ..error
+            if !error.failure.is_silent() {
+                error.failure = error.failure.clone().with_status(2);
+            }
+            error
         })?;
     }
     Ok(())
 }
 
-fn one(shell: &mut Shell, redirect: &Redirect, saved: &mut Saved) -> Result<(), Error> {
+fn one(shell: &mut Shell, redirect: &Redirect, saved: &mut Saved) -> Result<(), Box<Error>> {
     let input = matches!(
         redirect.kind,
         RedirectKind::Read(_)

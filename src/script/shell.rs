@@ -180,7 +180,12 @@ impl Shell {
     /// Reads a script without running it; `first_line` is the number of its first line.
     ///
     /// Errors: it is no script; `incomplete` where more text may make it one.
-    pub fn parse(&self, name: &str, text: &[u8], first_line: u32) -> Result<Script, SyntaxError> {
+    pub fn parse(
+        &self,
+        name: &str,
+        text: &[u8],
+        first_line: u32,
+    ) -> Result<Script, Box<SyntaxError>> {
         if self.options.has(Flag::Verbose) {
             jobs::tell(&String::from_utf8_lossy(text));
         }

@@ -69,7 +69,7 @@ impl Shell {
         flow
     }
 
-    fn command_fields(&mut self, words: &[Word]) -> Result<Vec<Vec<u8>>, Error> {
+    fn command_fields(&mut self, words: &[Word]) -> Result<Vec<Vec<u8>>, Box<Error>> {
         let declares = matches!(
             words.first().map(|word| word.parts.as_slice()),
             Some([Part::Literal(name)]) if is_declaring(name)
@@ -133,7 +133,7 @@ impl Shell {
     }
 
     /// Assigns; gives what `set -x` shows of it. `local`: exported, and only for the running command.
-    fn assign_all(&mut self, all: &[Assignment], local: bool) -> Result<Vec<String>, Error> {
+    fn assign_all(&mut self, all: &[Assignment], local: bool) -> Result<Vec<String>, Box<Error>> {
         let mut shown = Vec::new();
         for assignment in all {
             let value = expand::text(self, &assignment.value)?;

@@ -91,7 +91,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
 
 impl Parser<'_> {
     /// Reads parts up to what ends `mode`, which is left to the caller.
-    pub(super) fn parts(&mut self, mode: Mode) -> Result<Vec<Part>, SyntaxError> {
+    pub(super) fn parts(&mut self, mode: Mode) -> Result<Vec<Part>, Box<SyntaxError>> {
         let mut parts = Parts::default();
         let mut open = 0u32;
         // In "${x:-a"b"c}" the inner quotes are removed and hide a brace; all of it is quoted.
@@ -125,7 +125,7 @@ impl Parser<'_> {
         Ok(parts.finish())
     }
 
-    fn part(&mut self, mode: Mode, byte: u8, parts: &mut Parts) -> Result<(), SyntaxError> {
+    fn part(&mut self, mode: Mode, byte: u8, parts: &mut Parts) -> Result<(), Box<SyntaxError>> {
         match byte {
             b'\\' => self.backslash(mode, parts),
             b'$' => match self.dollar(mode)? {
@@ -166,7 +166,7 @@ impl Parser<'_> {
         }
     }
 
-    fn single_quotes(&mut self, parts: &mut Parts) -> Result<(), SyntaxError> {
+    fn single_quotes(&mut self, parts: &mut Parts) -> Result<(), Box<SyntaxError>> {
         let start = self.cursor.position();
         self.cursor.at += 1;
         let Some(length) = self.cursor.rest().iter().position(|&b| b == b'\'') else {
@@ -177,7 +177,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn double_quotes(&mut self) -> Result<Part, SyntaxError> {
+    fn double_quotes(&mut self) -> Result<Part, Box<SyntaxError>> {
         let start = self.cursor.position();
         self.enter(start)?;
         self.cursor.at += 1;
@@ -195,14 +195,14 @@ impl Parser<'_> {
         wanted: &str,
         what: &str,
         start: usize,
-    ) -> Result<T, SyntaxError> {
+    ) -> Result<T, Box<SyntaxError>> {
         self.cursor.at += self.cursor.rest().len();
         let line = self.source.line(start);
         self.ended(&format!("{wanted} to end the {what} at line {line}"))
     }
 
     /// What follows a `$`; `None` where the dollar stands for itself.
-    fn dollar(&mut self, mode: Mode) -> Result<Option<Part>, SyntaxError> {
+    fn dollar(&mut self, mode: Mode) -> Result<Option<Part>, Box<SyntaxError>> {
         let start = self.cursor.position();
         self.cursor.at += 1;
         let name = match self.cursor.peek() {
@@ -245,7 +245,7 @@ impl Parser<'_> {
         }))))
     }
 
-    fn arithmetic(&mut self, start: usize) -> Result<Part, SyntaxError> {
+    fn arithmetic(&mut self, start: usize) -> Result<Part, Box<SyntaxError>> {
         let from = self.cursor.position();
         let parts = self.parts(Mode::Arithmetic)?;
         let span = span(from, self.cursor.end_position());
@@ -268,7 +268,7 @@ impl Parser<'_> {
     }
 
     /// `$(…)`, from behind the parenthesis.
-    fn substitution(&mut self, start: usize) -> Result<Part, SyntaxError> {
+    fn substitution(&mut self, start: usize) -> Result<Part, Box<SyntaxError>> {
         let pending = std::mem::take(&mut self.pending);
         let list = self.list()?;
         self.expect_close("$(", start)?;
@@ -279,7 +279,7 @@ impl Parser<'_> {
     }
 
     /// Backquotes: their text without the backslashes that only hide it is a list of its own.
-    fn backquotes(&mut self, mode: Mode) -> Result<Part, SyntaxError> {
+    fn backquotes(&mut self, mode: Mode) -> Result<Part, Box<SyntaxError>> {
         let start = self.cursor.position();
         self.enter(start)?;
         self.cursor.at += 1;
@@ -325,7 +325,7 @@ impl Parser<'_> {
     }
 
     /// `${…}`, from behind the brace.
-    fn braces(&mut self, start: usize, mode: Mode) -> Result<Part, SyntaxError> {
+    fn braces(&mut self, start: usize, mode: Mode) -> Result<Part, Box<SyntaxError>> {
         let length = self.begins_length();
         self.cursor.at += usize::from(length);
         let name = self.braced_name(start)?;
@@ -372,7 +372,7 @@ impl Parser<'_> {
         named
     }
 
-    fn braced_name(&mut self, start: usize) -> Result<Name, SyntaxError> {
+    fn braced_name(&mut self, start: usize) -> Result<Name, Box<SyntaxError>> {
         match self.cursor.peek() {
             Some(byte) if begins_name(byte) => {
                 let mut name = self.cursor.take_while(in_name);
@@ -414,7 +414,7 @@ impl Parser<'_> {
         start: usize,
         mode: Mode,
         name: &Name,
-    ) -> Result<Operation, SyntaxError> {
+    ) -> Result<Operation, Box<SyntaxError>> {
         let colon = self.cursor.eat(b':');
         let Some(operator) = self.cursor.peek() else {
             return self.unterminated("'}'", "'${'", start);
@@ -460,7 +460,7 @@ impl Parser<'_> {
         })
     }
 
-    fn braced_word(&mut self, mode: Mode) -> Result<Word, SyntaxError> {
+    fn braced_word(&mut self, mode: Mode) -> Result<Word, Box<SyntaxError>> {
         let start = self.cursor.position();
         let mut parts = self.parts(mode)?;
         if mode == Mode::Brace {

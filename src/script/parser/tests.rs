@@ -12,7 +12,7 @@ fn list(text: impl AsRef<[u8]>) -> List {
 fn error(text: impl AsRef<[u8]>) -> SyntaxError {
     let source = Source::new("t", text.as_ref());
     match parse(&source) {
-        Err(error) => error,
+        Err(error) => *error,
         Ok(list) => panic!("{:?} is a script: {list:?}", source.text),
     }
 }
