@@ -125,7 +125,7 @@ impl Clients<'_> {
         };
         let bound = self.report(call, &outcomes)?;
         if bound && pid1.is_none() && !once {
-            call.warn("nobody renews this lease: no initsh is PID 1 here");
+            call.warn("nobody renews it: no initsh is PID 1 here");
         }
         self.failed(&outcomes)
     }

@@ -51,7 +51,7 @@ client takes it up; --release gives it back. An address that somebody else has i
         Opt::flag("rfc", "repeat as RFC 2131 says: after 4, 8, 16 … s"),
         clients::VERBOSE,
     ],
-    see: &["link", "addr", "route", "services", "get", "waitfor"],
+    see: &["slaac", "dhcp6", "lease", "services", "get", "waitfor", "on"],
     terms: &["udhcpc", "dhclient", "dhcpcd", "dhcp", "lease", "network", "ip", "dns"],
     examples: &[
         ("dhcp4 eth0", "get a lease and keep it"),

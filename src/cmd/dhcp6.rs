@@ -63,7 +63,7 @@ unless --dns is given.",
         Opt::value("dad", "wait|optimistic", "when addresses are used: once checked, or meanwhile"),
         clients::VERBOSE,
     ],
-    see: &["dhcp4", "link", "addr", "route", "services", "get"],
+    see: &["slaac", "pd", "dhcp4", "lease", "services", "get"],
     terms: &["dhclient", "dhcpcd", "odhcp6c", "dhcpv6", "ipv6", "prefix", "delegation", "duid"],
     examples: &[
         ("dhcp6 eth0", "get an address and keep it"),

@@ -50,7 +50,7 @@ its subnet then. Without --from, the only interface that has a prefix is taken."
         RELEASE,
         VERBOSE,
     ],
-    see: &["addr", "route", "services"],
+    see: &["dhcp6", "ra", "addr", "route", "services"],
     terms: &["prefix", "delegation", "ipv6", "subnet", "dhcp6", "downstream", "router", "network"],
     examples: &[
         ("pd", "the prefixes and who uses which part"),

@@ -49,7 +49,7 @@ ask, resolv.conf is left alone unless --dns is given.",
         Opt::flag("rfc", "wait and repeat as RFC 4861 and 7559 say; --dad wait"),
         clients::VERBOSE,
     ],
-    see: &["dhcp6", "dhcp4", "addr", "route", "services", "get"],
+    see: &["dhcp6", "dhcp4", "lease", "services", "get", "waitfor"],
     terms: &["ipv6", "router", "advertisement", "ra", "radvd", "rdisc6", "autoconfiguration", "eui64"],
     examples: &[
         ("slaac eth0", "addresses and routes by routers, kept up"),
@@ -72,6 +72,7 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
         start: &|name, mode| {
             let mut options = options.clone();
             options.policy.dns = mode.dns;
+            options.once = mode.once;
             Ok(Box::new(Client::start(name, options)?))
         },
         release: &release,
@@ -111,5 +112,6 @@ fn options(call: &Call<'_>) -> Result<Options, Failure> {
         timing: if rfc { Timing::Rfc } else { Timing::Fast },
         stable,
         follow: given.flag("follow"),
+        once: false,
     })
 }

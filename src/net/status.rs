@@ -2,6 +2,8 @@
 //! but for [`view`]: links, addresses, routes and records in, values out. Invariant: an address that the kernel does not
 //! have is never shown as one that it has.
 
+use std::net::IpAddr;
+
 use super::address::parse_prefixed;
 use super::lease::times::{Left, Times, delegations};
 use super::lease::{Found, KINDS, Record, escape};
@@ -169,14 +171,15 @@ fn item(text: String, entry: &Entry) -> Item {
 
 /// Addresses and default routes that no lease names; link-local ones are everywhere.
 fn others(link: &Link, own: &[&Entry], routes: &[Route], sources: &[Source]) -> Option<Source> {
-    let named = |text: &str| {
-        let items = sources.iter().flat_map(|source| &source.addresses);
-        items.clone().any(|item| item.text == text)
+    // A record may name an address without its length.
+    let named = |ip: IpAddr| {
+        let mut items = sources.iter().flat_map(|source| &source.addresses);
+        items.any(|item| parse_prefixed(&item.text).is_ok_and(|(known, _)| known == ip))
     };
     let global = own.iter().filter(|entry| entry.scope < LINK_SCOPE);
     let addresses = global.filter_map(|entry| {
         let text = format!("{}/{}", entry.address.ip, entry.address.prefix);
-        (!named(&text)).then(|| item(text, entry))
+        (!named(entry.address.ip)).then(|| item(text, entry))
     });
     let mut source = Source {
         addresses: addresses.collect(),

@@ -367,8 +367,12 @@ impl Client {
 
     /// Leaves a record of why there is no lease, for whoever waits for one in another process.
     fn report_trouble(&mut self) {
-        let obstacle = || self.obstacle.clone().filter(|_| !self.linked);
-        let trouble = self.machine.trouble().or_else(obstacle).unwrap_or_default();
+        // The machine learns of its link only when there is a socket.
+        let trouble = match self.link.carrier && !self.linked {
+            true => self.obstacle.clone(),
+            false => self.machine.trouble(),
+        };
+        let trouble = trouble.unwrap_or_default();
         if trouble == self.reported {
             return;
         }

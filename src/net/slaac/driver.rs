@@ -59,6 +59,8 @@ pub struct Options {
     pub stable: bool,
     /// A DHCPv6 client is started where routers say so.
     pub follow: bool,
+    /// Ends when it is ready, so what an earlier client has left is not enough.
+    pub once: bool,
 }
 
 /// A client of one interface.
@@ -410,7 +412,8 @@ impl client::Client for Client {
     }
 
     fn is_ready(&self) -> bool {
-        self.usable || (self.follow.is_ready() && !self.applied.is_empty())
+        let configured = self.usable || (self.follow.is_ready() && !self.applied.is_empty());
+        configured && (self.machine.has_heard() || !self.options.once)
     }
 
     fn why(&self) -> String {

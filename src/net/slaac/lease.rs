@@ -222,6 +222,8 @@ impl Settings {
             dns: words("dns6")
                 .filter_map(|word| Some((word.parse().ok()?, end)))
                 .collect(),
+            mtu: record.get("mtu6").and_then(|word| word.parse().ok()),
+            hop_limit: record.get("hoplimit").and_then(|word| word.parse().ok()),
             managed: record.get("managed") == Some("yes"),
             other: record.get("other") == Some("yes"),
             ..Self::default()
@@ -370,6 +372,8 @@ mod tests {
             }],
             dns: vec![(ip("2001:db8::53"), at(300))],
             search: vec![("example.org".to_owned(), FOR_EVER)],
+            mtu: Some(1400),
+            hop_limit: Some(63),
             managed: true,
             ..Settings::default()
         };
@@ -377,7 +381,7 @@ mod tests {
         assert_eq!(Settings::read(&Record::parse(&record.text())), settings);
         assert_eq!(
             summary(&record),
-            "2001:db8::5/64 fd00::5/64 via fe80::1, dns 2001:db8::53"
+            "2001:db8::5/64 fd00::5/64 via fe80::1, dns 2001:db8::53, mtu 1400"
         );
         assert_eq!(settings.shape(), Settings::read(&record).shape());
     }

@@ -118,6 +118,11 @@ impl Machine {
         &self.known
     }
 
+    /// Whether a router has said anything.
+    pub fn has_heard(&self) -> bool {
+        self.heard.is_some()
+    }
+
     /// Why there is no address, in words for the person who waits for one.
     pub fn explain(&self) -> String {
         let Some(router) = self.heard else {
@@ -223,10 +228,14 @@ impl Machine {
         }
         let item = &mut self.known.addresses[at];
         let identifier = &self.config.identifier;
-        let next = (identifier.varies() && item.counter < MOST_RETRIES).then(|| {
-            item.counter += 1;
-            item.ip = identifier.address(prefix_of(ip), self.config.mac, item.counter);
-            item.ip
+        let most = if identifier.varies() { MOST_RETRIES } else { 0 };
+        // The counter of an address of an earlier client is not known.
+        let mut made = (item.counter + 1..=most)
+            .map(|n| (identifier.address(prefix_of(ip), self.config.mac, n), n));
+        let free = made.find(|(ip, _)| !self.taken.contains(ip));
+        let next = free.map(|(next, counter)| {
+            (item.ip, item.counter) = (next, counter);
+            next
         });
         if next.is_none() {
             self.known.addresses.remove(at);

@@ -139,11 +139,23 @@ fn what_is_wrong_is_said() {
 
 #[test]
 fn what_no_client_has_set_is_static() {
-    let addresses = [entry("192.0.2.7/24", None, 0), entry("fe80::5/64", None, 0)];
+    let addresses = [
+        entry("192.0.2.7/24", None, 0),
+        entry("fe80::5/64", None, 0),
+        entry("2001:db8::7/128", None, 0),
+    ];
     let routes = [default_via("192.0.2.1")];
     assert_eq!(
-        shown(&addresses, &routes, &[], &[]),
-        ["static 192.0.2.7/24[]for ever via 192.0.2.1 dns  why "]
+        shown(
+            &addresses,
+            &routes,
+            &[found("dhcp6", "ip6=2001:db8::7\n")],
+            &[]
+        ),
+        [
+            "dhcp6 2001:db8::7[]for ever via  dns  why ",
+            "static 192.0.2.7/24[]for ever via 192.0.2.1 dns  why "
+        ]
     );
     assert!(shown(&[], &[], &[], &[]).is_empty());
 }

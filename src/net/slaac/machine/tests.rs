@@ -485,6 +485,19 @@ fn a_stable_address_is_tried_four_times() {
 }
 
 #[test]
+fn a_second_address_that_was_taken_up_again_gives_way_to_the_third() {
+    let identifier = Identifier::Stable([7; 16]);
+    let second = identifier.address(ip("2001:db8::"), MAC, 1);
+    let mut left = listening().known().clone();
+    left.addresses[0].ip = second;
+    let mut machine = machine_with(identifier, Timing::Fast, 1);
+    handle(&mut machine, Input::Resume(&left), at(5000));
+    handle(&mut machine, Input::LinkUp, at(5000));
+    handle(&mut machine, Input::Duplicate(second), at(5001));
+    assert_ne!(machine.known().addresses[0].ip, second);
+}
+
+#[test]
 fn a_client_that_is_started_again_changes_nothing_until_it_must() {
     let first = listening();
     let record = first.known().record();
