@@ -208,3 +208,26 @@ fn an_address_that_somebody_removed_is_not_taken_for_configured() {
         lab.addresses()
     );
 }
+
+#[test]
+fn routes_come_back_when_the_link_was_down_between_two_looks() {
+    let Some(lab) = Lab::new() else { return };
+    let server = lab.dnsmasq(&["--dhcp-rapid-commit"]);
+    let client = lab.foreground("");
+    assert!(lab.routes().contains("default via"));
+    // Nobody answers when it is up again.
+    drop(server);
+    client.signal(Signal::SIGSTOP);
+    lab.client.ip(&["link", "set", "eth0", "down"]);
+    lab.client.ip(&["link", "set", "eth0", "up"]);
+    eventually("the carrier is back", Duration::from_secs(10), || {
+        lab.client
+            .ip(&["link", "show", "eth0"])
+            .contains("LOWER_UP")
+    });
+    assert!(!lab.routes().contains("default via"));
+    client.signal(Signal::SIGCONT);
+    eventually("the route is back", Duration::from_secs(10), || {
+        lab.routes().contains("default via")
+    });
+}

@@ -60,10 +60,20 @@ pub fn configure(
             let _ = route::remove(socket, &stale);
         }
     }
-    for route in &wanted {
-        failures.extend(route::replace(socket, route).err());
-    }
+    failures.extend(set_routes(socket, link, policy, lease));
     Ok(failures)
+}
+
+/// Sets a lease's routes; what failed.
+pub fn set_routes(
+    socket: &mut Socket,
+    link: &Link,
+    policy: &Policy,
+    lease: &Lease,
+) -> Vec<Failure> {
+    let wanted = routes(link.index, policy, lease);
+    let set = |route| route::replace(socket, route).err();
+    wanted.iter().filter_map(set).collect()
 }
 
 /// Removes what the lease has configured; whatever is gone already is not missed. The MTU stays.

@@ -24,7 +24,7 @@ use crate::net::lease as record;
 use crate::net::netlink::addr;
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket as Netlink;
-use crate::net::netlink::watch::Watch;
+use crate::net::netlink::watch::{Change, Watch};
 use crate::net::random::entropy;
 use crate::net::stats::Stats;
 use crate::sys::packet::PacketSocket;
@@ -290,7 +290,7 @@ impl Client {
         }
     }
 
-    fn look_at_link(&mut self, now: Instant) {
+    fn look_at_link(&mut self, change: Change, now: Instant) {
         let found =
             Netlink::open().and_then(|mut netlink| link::by_name(&mut netlink, &self.link.name));
         let found = match found {
@@ -306,11 +306,15 @@ impl Client {
             Err(failure) => return self.note(failure.to_string()),
         };
         let had = self.link.carrier;
+        // It may have gone and come back since the last look, and its routes with it.
+        let flapped = change == Change::Down || found.carrier_changes != self.link.carrier_changes;
         self.link = found;
-        match (had, self.link.carrier) {
-            (false, true) => self.handle(Input::LinkUp, now),
-            (true, false) => self.handle(Input::LinkDown, now),
-            _ => {}
+        if had && (flapped || !self.link.carrier) {
+            self.handle(Input::LinkDown, now);
+        }
+        if self.link.carrier && (flapped || !had) {
+            self.restore();
+            self.handle(Input::LinkUp, now);
         }
     }
 }
@@ -362,8 +366,9 @@ impl Session for Client {
     }
 
     fn wake(&mut self, now: Instant) {
-        if self.watch.changed_on(self.link.index) {
-            self.look_at_link(now);
+        match self.watch.change_of(self.link.index) {
+            Change::Nothing => {}
+            change => self.look_at_link(change, now),
         }
         self.read_packets(now);
         self.handle(Input::Timeout, now);

@@ -118,7 +118,8 @@ impl Options {
             let (route, rest) = classless_route(value)?;
             let gateway = route.gateway;
             let to_host = is_host(gateway) || gateway.is_unspecified();
-            if to_host && !route.destination.is_multicast() {
+            let to = route.destination;
+            if to_host && !to.is_multicast() && !to.is_loopback() && !to.is_broadcast() {
                 routes.push(route);
             }
             value = rest;

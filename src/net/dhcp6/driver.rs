@@ -25,7 +25,7 @@ use crate::net::lease::{self, Record};
 use crate::net::link_local::{self, Dad};
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket as Netlink;
-use crate::net::netlink::watch::Watch;
+use crate::net::netlink::watch::{Change, Watch};
 use crate::net::random::entropy;
 use crate::net::stats::Stats;
 use crate::time::Instant;
@@ -294,7 +294,8 @@ impl Client {
 
     fn look_at_addresses(&mut self, now: Instant) {
         // A link that goes down takes its addresses away: no conflict.
-        self.look_at_link(now);
+        let change = self.watch.change_of(self.link.index);
+        self.look_at_link(change, now);
         if !self.linked && self.link.carrier {
             self.link_up(now);
         }
@@ -311,7 +312,7 @@ impl Client {
         }
     }
 
-    fn look_at_link(&mut self, now: Instant) {
+    fn look_at_link(&mut self, change: Change, now: Instant) {
         let found =
             Netlink::open().and_then(|mut netlink| link::by_name(&mut netlink, &self.link.name));
         let found = match found {
@@ -328,7 +329,7 @@ impl Client {
         };
         let had = self.link.carrier;
         // It may have gone and come back since the last look, and its addresses with it.
-        let flapped = found.carrier_changes != self.link.carrier_changes;
+        let flapped = change == Change::Down || found.carrier_changes != self.link.carrier_changes;
         self.link = found;
         if had && (flapped || !self.link.carrier) {
             (self.linked, self.udp, self.retry) = (false, None, None);
@@ -434,8 +435,9 @@ impl Session for Client {
     }
 
     fn wake(&mut self, now: Instant) {
-        if self.watch.changed_on(self.link.index) {
-            self.look_at_link(now);
+        match self.watch.change_of(self.link.index) {
+            Change::Nothing => {}
+            change => self.look_at_link(change, now),
         }
         let index = self.link.index;
         let addresses = self.addresses.as_ref();

@@ -136,9 +136,10 @@ pub fn is_host(address: &Ipv6Addr) -> bool {
     !address.is_unspecified() && !address.is_loopback() && !address.is_multicast()
 }
 
-/// Whether an address can be leased, or a prefix that begins with it delegated: not link-local, too.
+/// Whether an address can be leased, or a prefix that begins with it delegated: neither link-local nor of
+/// ::/16, where an IPv4 address stands in an IPv6 one.
 pub fn is_routable(address: &Ipv6Addr) -> bool {
-    is_host(address) && !address.is_unicast_link_local()
+    is_host(address) && !address.is_unicast_link_local() && address.segments()[0] != 0
 }
 
 /// The network that an address is in: its host bits cleared.

@@ -15,6 +15,9 @@ use super::wire::{Dropped, Message, Options, code};
 const MAX_ITEMS: usize = 16;
 /// IAs of one message that are read.
 const MAX_ASSOCIATIONS: usize = 32;
+/// Deviation: a shorter prefix than any network has been given is not taken: packets into what is delegated
+/// and not used go nowhere, so 2000::/3 would cut the machine off.
+const LEAST_LENGTH: u8 = 16;
 /// Seconds that options 82 and 83 may say (RFC 8415 §21.24, §21.25).
 const MAX_RT: std::ops::RangeInclusive<u32> = 60..=86_400;
 /// RFC 8415 §21.23: what counts where a server does not say, and the least that it may say.
@@ -229,7 +232,7 @@ fn item(prefix: bool, value: &[u8], dropped: &mut Dropped) -> Result<(Item, Stat
     if preferred > valid {
         return Err("dropped-preferred-after-valid");
     }
-    if !(1..=128).contains(&length) {
+    if !(LEAST_LENGTH..=128).contains(&length) {
         return Err("dropped-prefix-length");
     }
     let address = masked(address.into(), length);

@@ -1,6 +1,7 @@
 //! Tells that some link, address or route has changed. What has changed is asked for anew: messages may be
 //! lost (ENOBUFS), the state of a link may not.
 
+use std::cell::Cell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -22,6 +23,22 @@ const ADDRESSES6: u32 = 0x100;
 
 /// Where the interface's index is in `struct ifinfomsg` and in `struct ifaddrmsg`, behind a nlmsghdr.
 const INDEX: usize = 16 + 4;
+/// Where the flags of a link are in `struct ifinfomsg`.
+const FLAGS: usize = INDEX + 4;
+
+/// IFF_UP of linux/if.h.
+const UP: u32 = 1;
+
+/// What has become of a link since the last look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    Nothing,
+    /// Something.
+    Something,
+    /// It was set down, and may be up again: the kernel has removed its IPv6 addresses and its routes.
+    Down,
+}
 
 /// A subscription to changes.
 #[derive(Debug)]
@@ -64,10 +81,26 @@ impl Watch {
         self.any(|message| u32_at(message, INDEX).is_none_or(|other| other == index))
     }
 
+    /// What has become of a link since the last call, for a watch on links.
+    pub fn change_of(&self, index: u32) -> Change {
+        let down = Cell::new(false);
+        let changed = self.any(|message| {
+            let ours = u32_at(message, INDEX).is_none_or(|other| other == index);
+            let up = u32_at(message, FLAGS).is_none_or(|flags| flags & UP != 0);
+            down.set(down.get() || (ours && !up));
+            ours
+        });
+        match (changed, down.get()) {
+            (_, true) => Change::Down,
+            (true, false) => Change::Something,
+            (false, false) => Change::Nothing,
+        }
+    }
+
     /// Takes all messages off the queue; whether `concerns` says so of the beginning of one.
     fn any(&self, concerns: impl Fn(&[u8]) -> bool) -> bool {
         let mut changed = false;
-        let mut head = [0; INDEX + 4];
+        let mut head = [0; FLAGS + 4];
         loop {
             // What is not read of a message is dropped with it.
             match recv(self.socket.as_raw_fd(), &mut head, MsgFlags::MSG_DONTWAIT) {

@@ -29,7 +29,7 @@ use crate::net::nd::wire::RouterAdvertisement;
 use crate::net::netlink::addr::{self, DUPLICATE, Entry, TENTATIVE};
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket as Netlink;
-use crate::net::netlink::watch::Watch;
+use crate::net::netlink::watch::{Change, Watch};
 use crate::net::random::entropy;
 use crate::net::resolv::{self, Dns};
 use crate::net::stats::Stats;
@@ -326,7 +326,7 @@ impl Client {
         }
     }
 
-    fn look_at_link(&mut self, now: Instant) {
+    fn look_at_link(&mut self, change: Change, now: Instant) {
         let found =
             Netlink::open().and_then(|mut netlink| link::by_name(&mut netlink, &self.link.name));
         let found = match found {
@@ -342,11 +342,14 @@ impl Client {
             Err(failure) => return self.notes.push(remark(failure)),
         };
         let had = self.link.carrier;
+        // It may have gone and come back since the last look, and what it had with it.
+        let flapped = change == Change::Down || found.carrier_changes != self.link.carrier_changes;
         self.link = found;
-        match (had, self.link.carrier) {
-            (false, true) => self.handle(Input::LinkUp, now),
-            (true, false) => self.handle(Input::LinkDown, now),
-            _ => {}
+        if had && (flapped || !self.link.carrier) {
+            self.handle(Input::LinkDown, now);
+        }
+        if self.link.carrier && (flapped || !had) {
+            self.handle(Input::LinkUp, now);
         }
     }
 
@@ -459,8 +462,9 @@ impl Session for Client {
     }
 
     fn wake(&mut self, now: Instant) {
-        if self.watch.changed() {
-            self.look_at_link(now);
+        match self.watch.change_of(self.link.index) {
+            Change::Nothing => {}
+            change => self.look_at_link(change, now),
         }
         if self.addresses.changed() {
             self.addresses_changed(now);

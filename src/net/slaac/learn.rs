@@ -52,9 +52,11 @@ impl Learner<'_> {
         self.parameters(known, said);
         self.router(known, said);
         for prefix in &said.prefixes {
-            // RFC 4862 §5.5.3 b; nobody means a multicast prefix, or that all of the world is on the link.
+            // RFC 4862 §5.5.3 b; nobody means a multicast prefix, one of IPv4 addresses, or that all of the
+            // world is on the link.
             let ip = prefix.prefix;
-            if ip.is_unicast_link_local() || ip.is_multicast() || prefix.length == 0 {
+            let is_local = ip.is_unicast_link_local() || ip.segments()[0] == 0;
+            if is_local || ip.is_multicast() || prefix.length == 0 {
                 (self.dropped)("dropped-prefix");
                 continue;
             }

@@ -53,6 +53,18 @@ impl Client {
         self.kept = Some(kept);
     }
 
+    /// Sets the routes again: the kernel has removed them from a link that was set down, whoever answers
+    /// when it is up again.
+    pub(super) fn restore(&mut self) {
+        let Some(kept) = &self.kept else { return };
+        let failures = Netlink::open().map(|mut netlink| {
+            apply::set_routes(&mut netlink, &self.link, &kept.policy, &kept.lease)
+        });
+        for failure in failures.unwrap_or_else(|failure| vec![failure]) {
+            self.note(failure.to_string());
+        }
+    }
+
     /// What an INFORM has brought: settings of an address that is not this client's.
     pub(super) fn publish_settings(&mut self, lease: &Lease, now: Instant) {
         let mut lines = lease.settings_record();

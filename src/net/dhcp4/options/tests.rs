@@ -182,6 +182,20 @@ fn bad_classless_routes_leave_the_others() {
 }
 
 #[test]
+fn no_route_leads_away_what_is_this_hosts() {
+    let value = [
+        &[8, 127, 10, 0, 0, 1][..],
+        &[32, 255, 255, 255, 255, 10, 0, 0, 1],
+        &[1, 128, 10, 0, 0, 1],
+    ];
+    let options = with(OptionCode::ClasslessStaticRoute, &value.concat());
+    assert_eq!(
+        options.routes(true),
+        [route([128, 0, 0, 0], 1, [10, 0, 0, 1])]
+    );
+}
+
+#[test]
 fn host_bits_of_a_destination_are_cleared() {
     let options = with(
         OptionCode::ClasslessStaticRoute,

@@ -83,6 +83,9 @@ fn addresses_that_are_no_hosts() {
         ("ff02::1", false, false),
         ("fe80::1", true, false),
         ("fd00::1", true, true),
+        ("64:ff9b::1", true, true),
+        ("::ffff:192.0.2.1", true, false),
+        ("::5", true, false),
         ("2001:db8::1", true, true),
     ] {
         let address: Ipv6Addr = text.parse().unwrap();

@@ -568,6 +568,8 @@ fn values_that_are_not_believed() {
         prefixes: vec![
             prefix("fe80::", 600, 600),
             prefix("ff02::", 600, 600),
+            prefix("::", 600, 600),
+            prefix("::ffff:0:0", 600, 600),
             prefix("2001:db8:9::", 600, 601),
             PrefixInformation {
                 length: 0,
@@ -593,7 +595,7 @@ fn values_that_are_not_believed() {
     let dropped = outputs
         .iter()
         .filter(|output| matches!(output, Output::Dropped(_)));
-    assert_eq!(dropped.count(), 10);
+    assert_eq!(dropped.count(), 12);
     let known = machine.known();
     assert_eq!((known.hop_limit, known.mtu), (before.hop_limit, before.mtu));
     assert_eq!((known.reachable, known.retransmit), (None, None));
