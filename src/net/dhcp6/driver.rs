@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 
 use super::apply::Policy;
-use super::event::{Config, Input, Loss, Output, Phase, Timing, WantedPrefix};
+use super::event::{Config, Input, Output, Timing, WantedPrefix};
 use super::held::Held;
 pub use super::held::KIND;
 use super::identity::{self, Choice};
@@ -20,7 +20,7 @@ use super::udp::{Datagram, LONGEST, Udp};
 use crate::failure::Failure;
 use crate::net::client::{self, Note, Protocol};
 pub use crate::net::dhcp4::driver::usable;
-use crate::net::driver::{Session, Turn, turn};
+use crate::net::driver::Session;
 use crate::net::lease::{self, Record};
 use crate::net::link_local::{self, Dad};
 use crate::net::netlink::link::{self, Link};
@@ -29,6 +29,9 @@ use crate::net::netlink::watch::{Change, Watch};
 use crate::net::random::entropy;
 use crate::net::stats::Stats;
 use crate::time::Instant;
+
+mod release;
+pub use release::release;
 
 /// The kind of the record that says why there is no lease.
 const STATE: &str = "dhcp6.state";
@@ -42,8 +45,6 @@ pub const PROTOCOL: Protocol = Protocol {
 const BURST: usize = 64;
 /// How often it tries to get a socket where something else than the link is in the way.
 const RETRY: Duration = Duration::from_secs(5);
-/// How long a server may take to confirm a RELEASE; the lease is not used any more in any case.
-const RELEASE: Duration = Duration::from_secs(3);
 
 /// What a client is asked to do. With neither address nor prefixes it only asks for information.
 #[derive(Debug, Clone)]
@@ -451,53 +452,6 @@ impl Session for Client {
         self.handle(Input::Timeout, now);
         self.stats.write(now);
     }
-}
-
-/// Gives back what the client of an interface has, and stops using it; whether it had anything. Servers
-/// that do not answer are not waited for longer than [`RELEASE`].
-///
-/// Errors: no such interface, Ctrl-C.
-pub fn release(name: &str) -> Result<bool, Failure> {
-    let Some(record) = lease::load(name, KIND) else {
-        return Ok(false);
-    };
-    let known = record::read(&record);
-    let policy = Policy {
-        dns: true,
-        ..Policy::default()
-    };
-    let options = match &known {
-        Some((lease, _, holder)) => Options {
-            policy,
-            address: holder.iaid.is_some(),
-            iaid: holder.iaid,
-            duid: Choice::Exact(holder.duid.clone()),
-            prefixes: vec![Hint::ANY; lease.prefixes.len()],
-            ..Options::default()
-        },
-        None => Options {
-            policy,
-            address: false,
-            ..Options::default()
-        },
-    };
-    let mut client = [Client::prepare(name, options)?];
-    let [only] = &mut client;
-    if only.link.carrier {
-        only.connect();
-    }
-    let end = Instant::now() + RELEASE;
-    only.handle(Input::Release, Instant::now());
-    while client[0].machine.phase() == Phase::Releasing && client[0].udp.is_some() {
-        if turn(&mut client, None, Some(end))? == Turn::Over {
-            break;
-        }
-    }
-    let [only] = &mut client;
-    // What the machine has not taken up: configuration without a lease, or what has ended.
-    let _ = only.held.deconfigure(&only.link, Loss::Released);
-    let _ = lease::remove(name, STATE);
-    Ok(true)
 }
 
 fn config(link: &Link, options: &Options) -> Result<Config, Failure> {

@@ -35,6 +35,9 @@ use crate::net::resolv::{self, Dns};
 use crate::net::stats::Stats;
 use crate::time::Instant;
 
+mod release;
+pub use release::release;
+
 /// The kind of this client's records: `$INITSH_RUN/leases/IF.slaac`.
 pub const KIND: &str = "slaac";
 /// The kind of the record that says why there is no address.
@@ -483,28 +486,6 @@ pub fn usable(netlink: &mut Netlink, name: &str) -> Result<Link, Failure> {
     let link = ethernet::usable(netlink, name)?;
     Parameters::of(name).check()?;
     Ok(link)
-}
-
-/// Removes what the client of an interface has configured; whether it had anything.
-///
-/// Errors: no such interface, the record cannot be removed.
-pub fn release(name: &str) -> Result<bool, Failure> {
-    let Some(old) = record::load(name, KIND) else {
-        return Ok(false);
-    };
-    let mut socket = Netlink::open()?;
-    let link = ethernet::usable(&mut socket, name)?;
-    // Whatever the metrics were.
-    let mut target = Target {
-        socket: &mut socket,
-        link: &link,
-        policy: &Policy::default(),
-        now: Instant::now(),
-    };
-    target.remove(&Settings::read(&old));
-    resolv::withdraw(&source(name))?;
-    let _ = record::remove(name, STATE);
-    record::remove(name, KIND).map(|()| true)
 }
 
 fn source(name: &str) -> String {
