@@ -80,7 +80,7 @@ fn about(word: &str) -> Result<String, Failure> {
         return Ok(docs::manual(command));
     }
     if let Some(topic) = topics::find(word) {
-        return Ok(topic.text.to_owned());
+        return Ok(topic.text());
     }
     let mut found = search::about(word);
     let heading = if found.is_empty() {

@@ -1,14 +1,32 @@
 //! Pages of the manual that are not about one command: `help syntax`, `help settings`, `help network`,
 //! `help boot`.
 
+use super::packed::{Packed, unpack};
+
 /// A page, and the word that `help` knows it by.
 pub struct Topic {
     /// `syntax`
     pub name: &'static str,
     /// One line: what it is about.
     pub summary: &'static str,
-    /// The page; at most 80 columns, one screen.
-    pub text: &'static str,
+    /// The page, packed; at most 80 columns, one screen.
+    packed: &'static [u8],
+}
+
+impl Topic {
+    /// The page.
+    pub fn text(&self) -> String {
+        unpack(self.packed)
+    }
+}
+
+/// The words of a page, packed by the compiler.
+macro_rules! page {
+    ($text:expr) => {{
+        const PACKED: Packed = Packed::text($text);
+        const PAGE: [u8; PACKED.length()] = PACKED.bytes();
+        &PAGE
+    }};
 }
 
 /// Every page, in the order in which `help` names them.
@@ -22,7 +40,8 @@ pub fn find(name: &str) -> Option<&'static Topic> {
 const SYNTAX: Topic = Topic {
     name: "syntax",
     summary: "the language: what sh has, and what is added",
-    text: r#"The language is a subset of the POSIX shell.
+    packed: page!(
+        r#"The language is a subset of the POSIX shell.
 
   words        'as it is'  "with $x"  back\slash  *.ko  ~
   variables    x=1  $x  ${x:-default}  ${x#prefix}  ${x%suffix}  $((x+1))
@@ -42,13 +61,15 @@ Not there: arrays, aliases, process substitution.
 Errors say where: boot.run:12:1: mount: mount proc on /proc: EPERM (...)
 Statuses: 0 success, 1 failed, 2 wrong usage, 126 cannot be executed,
 127 not found, 128+N ended by signal N (130: Ctrl-C).
-"#,
+"#
+    ),
 };
 
 const SETTINGS: Topic = Topic {
     name: "settings",
     summary: "read-only values of the machine: ${cmdline.root}, ${net.eth0.ip4}",
-    text: r#"Settings are read-only values with dotted names, looked up when they are used.
+    packed: page!(
+        r#"Settings are read-only values with dotted names, looked up when they are used.
 
   ${cmdline.root}          root=... on the kernel command line
   ${net.eth0.ip4}          eth0's address, whoever gave it: 'help network'
@@ -60,13 +81,15 @@ const SETTINGS: Topic = Topic {
   ${cmdline.x:-default}    a default where there is none
 
 A value is never expanded again, whatever it contains.
-"#,
+"#
+    ),
 };
 
 const NETWORK: Topic = Topic {
     name: "network",
     summary: "how interfaces get addresses, and what to do when they do not",
-    text: r#"Clients configure interfaces. Each is a service that renews what it has; started
+    packed: page!(
+        r#"Clients configure interfaces. Each is a service that renews what it has; started
 again, it takes that up again, and no address is lost in between.
 
   dhcp4 eth0               IPv4: address, routes, DNS
@@ -87,13 +110,15 @@ In scripts:
 
 By hand: link, addr, route. 'stop dhcp4.eth0' renews no more, 'dhcp4 --release
 eth0' gives the address back. resolv.conf is written from all sources.
-"#,
+"#
+    ),
 };
 
 const BOOT: Topic = Topic {
     name: "boot",
     summary: "what happens from power-on to the prompt, and what changes it",
-    text: r#"1. The boot script: mounts, drivers, network. It is built into initsh.
+    packed: page!(
+        r#"1. The boot script: mounts, drivers, network. It is built into initsh.
 2. /autoexec.run or /mnt/host/autoexec.run, if there is one, after 5 seconds.
    A key opens the shell instead.
 3. Power off after 10 seconds, with the status of autoexec.run. A key opens the
@@ -110,7 +135,8 @@ On the kernel command line:
   initsh.console=TTY     the console: ttyS0, hvc0, tty1
   initsh.columns=N initsh.rows=N   its size; a serial line does not know it
   hostname=NAME          the host name
-"#,
+"#
+    ),
 };
 
 #[cfg(test)]
@@ -120,9 +146,13 @@ mod tests {
     #[test]
     fn a_page_fits_a_screen() {
         for topic in TOPICS {
-            let widest = topic.text.lines().map(|l| l.chars().count()).max();
+            let widest = topic.text().lines().map(|l| l.chars().count()).max();
             assert!(widest <= Some(80), "{}: {widest:?} columns", topic.name);
-            assert!(topic.text.lines().count() <= 24, "{}: too long", topic.name);
+            assert!(
+                topic.text().lines().count() <= 24,
+                "{}: too long",
+                topic.name
+            );
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::net::client::{self, Note, Protocol};
 pub use crate::net::dhcp4::driver::usable;
 use crate::net::driver::Session;
-use crate::net::lease::{self, Record};
+use crate::net::lease;
 use crate::net::link_local::{self, Dad};
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket as Netlink;
@@ -314,14 +314,8 @@ impl Client {
     }
 
     fn look_at_link(&mut self, change: Change, now: Instant) {
-        let found =
-            Netlink::open().and_then(|mut netlink| link::by_name(&mut netlink, &self.link.name));
-        let found = match found {
-            Ok(link) if link.index == self.link.index => link,
-            Ok(_) => {
-                self.gone = Some(Failure::errno(self.link.name.clone(), Errno::ENODEV));
-                return;
-            }
+        let found = match link::again(&self.link) {
+            Ok(link) => link,
             Err(failure) if failure.cause() == Some(Errno::ENODEV) => {
                 self.gone = Some(failure);
                 return;
@@ -375,17 +369,7 @@ impl Client {
             false => self.machine.trouble(),
         };
         let trouble = trouble.unwrap_or_default();
-        if trouble == self.reported {
-            return;
-        }
-        if trouble.is_empty() {
-            let _ = lease::remove(&self.link.name, STATE);
-        } else {
-            let mut lines = Record::default();
-            lines.set("reason", &trouble);
-            let _ = lease::save(&self.link.name, STATE, &lines);
-        }
-        self.reported = trouble;
+        lease::report(&self.link.name, STATE, &mut self.reported, trouble);
     }
 }
 

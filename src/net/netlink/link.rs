@@ -138,6 +138,15 @@ pub fn by_name(socket: &mut Socket, name: &str) -> Result<Link, Failure> {
     found.map_err(|refusal| explain(refusal, format!("find the network link {name}")))
 }
 
+/// What has become of an interface. Errors: ENODEV, also where another has its name by now.
+pub fn again(link: &Link) -> Result<Link, Failure> {
+    let found = by_name(&mut Socket::open()?, &link.name)?;
+    match found.index == link.index {
+        true => Ok(found),
+        false => Err(Failure::errno(link.name.clone(), Errno::ENODEV)),
+    }
+}
+
 /// The interface's name for a message; `link 7` where there is none of that index.
 pub fn name_of(index: u32) -> String {
     let header = LinkHeader {

@@ -276,30 +276,23 @@ impl Client {
         if trouble == self.trouble {
             return;
         }
-        let state = PROTOCOL.state();
-        if trouble.is_empty() {
-            let _ = lease::remove(&self.link.name, &state);
-        } else {
-            let mut record = Record::default();
-            record.set("reason", &trouble);
-            let _ = lease::save(&self.link.name, &state, &record);
-            // That there is no prefix yet is for whoever asks.
-            if self.record.is_some() {
-                self.notes.push(Note::Problem(trouble.clone()));
-            }
+        // That there is no prefix yet is for whoever asks.
+        if self.record.is_some() && !trouble.is_empty() {
+            self.notes.push(Note::Problem(trouble.clone()));
         }
-        self.trouble = trouble;
+        lease::report(
+            &self.link.name,
+            &PROTOCOL.state(),
+            &mut self.trouble,
+            trouble,
+        );
     }
 
     fn look_at_link(&mut self) {
-        let found =
-            Netlink::open().and_then(|mut netlink| link::by_name(&mut netlink, &self.link.name));
-        match found {
-            Ok(link) if link.index == self.link.index => self.link = link,
-            Err(failure) if failure.cause() != Some(Errno::ENODEV) => {
-                self.notes.push(Note::Problem(failure.to_string()));
-            }
-            _ => self.gone = Some(Failure::errno(self.link.name.clone(), Errno::ENODEV)),
+        match link::again(&self.link) {
+            Ok(link) => self.link = link,
+            Err(failure) if failure.cause() == Some(Errno::ENODEV) => self.gone = Some(failure),
+            Err(failure) => self.notes.push(Note::Problem(failure.to_string())),
         }
     }
 }

@@ -330,14 +330,8 @@ impl Client {
     }
 
     fn look_at_link(&mut self, change: Change, now: Instant) {
-        let found =
-            Netlink::open().and_then(|mut netlink| link::by_name(&mut netlink, &self.link.name));
-        let found = match found {
-            Ok(link) if link.index == self.link.index => link,
-            Ok(_) => {
-                self.gone = Some(Failure::errno(self.link.name.clone(), Errno::ENODEV));
-                return;
-            }
+        let found = match link::again(&self.link) {
+            Ok(link) => link,
             Err(failure) if failure.cause() == Some(Errno::ENODEV) => {
                 self.gone = Some(failure);
                 return;
@@ -389,17 +383,7 @@ impl Client {
     fn report_trouble(&mut self) {
         let trouble = self.machine.trouble().filter(|_| !self.follow.is_ready());
         let trouble = self.obstacle.clone().or(trouble).unwrap_or_default();
-        if trouble == self.reported {
-            return;
-        }
-        if trouble.is_empty() {
-            let _ = record::remove(&self.link.name, STATE);
-        } else {
-            let mut lines = record::Record::default();
-            lines.set("reason", &trouble);
-            let _ = record::save(&self.link.name, STATE, &lines);
-        }
-        self.reported = trouble;
+        record::report(&self.link.name, STATE, &mut self.reported, trouble);
     }
 }
 
