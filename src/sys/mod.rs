@@ -11,8 +11,6 @@ pub mod crash_test;
 pub mod entry;
 pub mod environment;
 pub mod fault;
-#[cfg(all(panic = "abort", target_env = "gnu"))]
-mod glibc;
 pub mod icmp6;
 pub mod inherited;
 pub mod klog;

@@ -350,7 +350,7 @@ web  Running
         "[{{\"name\":\"db\",\"state\":\"Running\",\"ready\":true,\"reason\":\"\",\"pid\":{pid},\"exit\":null,\"starts\":1,\"since\":"
     );
     assert!(json.starts_with(&head), "{json}");
-    let tail = "\"needs\":[\"app\"],\"after\":[],\"critical\":false}]\n";
+    let tail = "\"needs\":[\"app\"],\"after\":[],\"critical\":false,\"rights\":\"all\"}]\n";
     assert!(json.ends_with(tail), "{json}");
     assert_eq!(run(&init, &["services", "--json", "--tree"]).0, 2);
     let (status, _, error) = run(&init, &["services", "ghost"]);

@@ -29,6 +29,7 @@ const CLIENTS: &[&str] = &[
     "describe",
     "power.rs",
     "program.rs",
+    "rights.rs",
     "service_file.rs",
     "settings.rs",
 ];
