@@ -31,6 +31,12 @@ impl Line {
         }
     }
 
+    /// The next prompt. What is typed before it is shown twice, in two parts or not at all, as the
+    /// terminal changes hands between the shell and its command.
+    fn prompt(&mut self) {
+        self.sees("# ");
+    }
+
     fn types(&mut self, text: &str) {
         self.socket.write_all(text.as_bytes()).expect("second line");
     }
@@ -64,18 +70,20 @@ fn second_console(guest: &mut Guest, line: &mut Line) {
     guest.ok(
         "spawn --name second --restart always --backoff 10ms --tty ttyS1 --env TERM=dumb initsh",
     );
-    line.sees("# ");
+    line.prompt();
     line.types("echo $((6 * 7)) here\n");
     line.sees("42 here");
+    line.prompt();
     // Ctrl-C is for what runs on this line, and for nothing on the other.
     guest.type_text("sleep 3; echo sl''ept $?\n");
     line.types("sleep 1000\n");
     line.sees("sleep 1000");
     std::thread::sleep(Duration::from_secs(1));
     line.types("\u{3}");
-    line.sees("# ");
+    line.prompt();
     line.types("echo $((40 + 2)) again\n");
     line.sees("42 again");
+    line.prompt();
     guest.wait_for("slept 0");
     guest.prompt();
     // The first console's terminal is nobody else's.
@@ -87,9 +95,10 @@ fn second_console(guest: &mut Guest, line: &mut Line) {
     );
     line.types("exit 3\n");
     line.sees("initsh: a new shell begins here; the last one ended: exit 3");
-    line.sees("# ");
+    line.prompt();
     guest.ok("kill -KILL ${svc.second.pid}");
     line.sees("initsh: a new shell begins here; the last one ended: SIGKILL");
+    line.prompt();
     line.types("echo $((1 + 1)) lives\n");
     line.sees("2 lives");
     guest.ok("stop second");
