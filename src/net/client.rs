@@ -6,6 +6,7 @@ use crate::net::driver::Session;
 use crate::net::lease::Record;
 use crate::net::netlink::link::Link;
 use crate::net::netlink::socket::Socket;
+use crate::net::station::Station;
 use crate::sys::packet::PacketSocket;
 
 /// A protocol as the command, the service and the record know it.
@@ -40,20 +41,17 @@ pub enum Note {
 
 /// A client of one interface, with its sockets.
 pub trait Client: Session {
-    /// The interface's name.
-    fn name(&self) -> &str;
+    /// Its place on its interface.
+    fn station(&self) -> &Station;
+
+    /// The same, to take what there is to tell.
+    fn station_mut(&mut self) -> &mut Station;
 
     /// Whether it has configured what it was started for.
     fn is_ready(&self) -> bool;
 
-    /// Why it is not ready, in words for the person who waits.
+    /// Why it is not ready, in words for the person who waits, while its interface is there.
     fn why(&self) -> String;
-
-    /// What has ended it: its interface is gone.
-    fn gone(&self) -> Option<&Failure>;
-
-    /// What happened since the last call.
-    fn take_notes(&mut self) -> Vec<Note>;
 
     /// Says good-bye to the network: SIGTERM has come. Nothing that was configured goes.
     fn leave(&mut self) {}

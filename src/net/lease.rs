@@ -147,23 +147,6 @@ pub fn load(interface: &str, kind: &str) -> Option<Record> {
     Some(Record::parse(&String::from_utf8_lossy(&text)))
 }
 
-/// Leaves a record of why there is no lease (`kind` is `dhcp4.state`), for whoever waits for one in another
-/// process; none where `trouble` is empty. `reported`: what it says, which is not written again. A full disk
-/// is no reason to end.
-pub fn report(interface: &str, kind: &str, reported: &mut String, trouble: String) {
-    if trouble == *reported {
-        return;
-    }
-    if trouble.is_empty() {
-        let _ = remove(interface, kind);
-    } else {
-        let mut record = Record::default();
-        record.set("reason", &trouble);
-        let _ = save(interface, kind, &record);
-    }
-    *reported = trouble;
-}
-
 /// A record as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {

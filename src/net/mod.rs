@@ -24,6 +24,7 @@ pub mod run;
 pub mod service;
 pub mod settings;
 pub mod slaac;
+pub mod station;
 pub mod stats;
 pub mod status;
 pub mod store;

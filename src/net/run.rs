@@ -75,7 +75,7 @@ pub fn acquire(
     while !clients.is_empty() {
         let turn = turn(&mut clients, None, Some(began + timeout))?;
         clients.retain_mut(|client| {
-            let waits = !client.is_ready() && client.gone().is_none();
+            let waits = !client.is_ready() && client.station().gone().is_none();
             if !waits {
                 outcomes.push(outcome(protocol, client.as_mut(), began));
                 sockets.extend(client.settle());
@@ -88,7 +88,7 @@ pub fn acquire(
     }
     for mut client in clients {
         outcomes.push(outcome(protocol, client.as_mut(), began));
-        let _ = lease::remove(client.name(), &protocol.state());
+        let _ = lease::remove(client.station().link.name.as_str(), &protocol.state());
     }
     close_aside(sockets);
     let place = |outcome: &Outcome| names.iter().position(|name| *name == outcome.name);
@@ -107,22 +107,27 @@ fn without(name: &str, why: String) -> Outcome {
 
 fn outcome(protocol: &Protocol, client: &mut dyn Client, began: Instant) -> Outcome {
     let (mut problems, mut remarks) = (Vec::new(), Vec::new());
-    for note in client.take_notes() {
+    for note in client.station_mut().take_notes() {
         match note {
             Note::Problem(text) => problems.push(text),
             Note::Remark(text) => remarks.push(text),
             Note::Bound(_) => {}
         }
     }
-    let record = lease::load(client.name(), protocol.kind).filter(|_| client.is_ready());
+    let record = lease::load(client.station().link.name.as_str(), protocol.kind)
+        .filter(|_| client.is_ready());
     let lease = match record {
         // Whatever could not be configured spoils it: an address without its route is no network.
         Some(_) if !problems.is_empty() => Err(problems.join("; ")),
         Some(record) => Ok(record),
-        _ => Err([vec![client.why()], problems].concat().join("; ")),
+        _ => {
+            let gone = client.station().gone().map(Failure::to_string);
+            let why = gone.unwrap_or_else(|| client.why());
+            Err([vec![why], problems].concat().join("; "))
+        }
     };
     Outcome {
-        name: client.name().to_owned(),
+        name: client.station().link.name.as_str().to_owned(),
         lease,
         remarks,
         took: Instant::now().since(began),
@@ -205,10 +210,10 @@ pub fn keep(
             let _ = nix::unistd::write(&ready, b"\n");
         }
         for client in &mut clients {
-            for note in client.take_notes() {
-                log(client.name(), note);
+            for note in client.station_mut().take_notes() {
+                log(client.station().link.name.as_str(), note);
             }
-            if let Some(gone) = client.gone() {
+            if let Some(gone) = client.station().gone() {
                 return Err(gone.clone());
             }
             drop(client.settle());

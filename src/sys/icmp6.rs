@@ -2,13 +2,14 @@
 //! delivers only messages of the types it was opened for, each with its sender and its hop limit, and
 //! none that came in fragments (RFC 6980); what it sends has hop limit 255.
 
-use std::mem::{size_of, size_of_val, zeroed};
+use std::mem::{size_of_val, zeroed};
 use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use nix::errno::Errno;
 
+use super::datagram::Datagram;
 use super::packet::set_option;
 
 /// ICMP6_FILTER of linux/icmpv6.h, at level IPPROTO_ICMPV6.
@@ -148,34 +149,16 @@ impl Icmp6Socket {
 
     /// Reads one message; `None` where none is waiting.
     pub fn receive(&self, buffer: &mut [u8]) -> Result<Option<Received>, Errno> {
-        // SAFETY: all-zero bytes are a valid sockaddr_in6 and msghdr.
-        let (mut from, mut message): (libc::sockaddr_in6, libc::msghdr) =
-            unsafe { (zeroed(), zeroed()) };
-        // Room for the hop limit and the size of fragments.
-        let mut control = [0_u64; 16];
-        let mut parts = libc::iovec {
-            iov_base: buffer.as_mut_ptr().cast(),
-            iov_len: buffer.len(),
+        let Some(read) = Datagram::<libc::sockaddr_in6>::receive(&self.fd, buffer)? else {
+            return Ok(None);
         };
-        message.msg_name = ptr::from_mut(&mut from).cast();
-        message.msg_namelen = size_of_val(&from) as libc::socklen_t;
-        message.msg_iov = &mut parts;
-        message.msg_iovlen = 1;
-        message.msg_control = control.as_mut_ptr().cast();
-        message.msg_controllen = size_of_val(&control) as _;
-        // SAFETY: every pointer in the header points to a live buffer of the length beside it.
-        let read = unsafe { libc::recvmsg(self.fd.as_raw_fd(), &mut message, libc::MSG_TRUNC) };
-        let length = match Errno::result(read) {
-            Ok(length) => length as usize,
-            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
-            Err(errno) => return Err(errno),
-        };
-        let hop_limit = number(&message, libc::IPV6_HOPLIMIT);
+        let number = |kind| read.control::<i32>(libc::IPPROTO_IPV6, kind);
+        let hop_limit = number(libc::IPV6_HOPLIMIT).and_then(|n| n.try_into().ok());
         Ok(Some(Received {
-            length,
-            source: from.sin6_addr.s6_addr.into(),
-            hop_limit: hop_limit.and_then(|n| n.try_into().ok()).unwrap_or(0),
-            fragmented: number(&message, libc::IPV6_RECVFRAGSIZE).is_some(),
+            length: read.length,
+            source: read.from.sin6_addr.s6_addr.into(),
+            hop_limit: hop_limit.unwrap_or(0),
+            fragmented: number(libc::IPV6_RECVFRAGSIZE).is_some(),
         }))
     }
 }
@@ -210,24 +193,6 @@ fn packet(message: &[u8], to: Ipv6Addr) -> Vec<u8> {
     }
     packet[HEADER + 2..HEADER + 4].copy_from_slice(&(!sum as u16).to_be_bytes());
     packet
-}
-
-/// The number in a control message of that type at level IPPROTO_IPV6.
-fn number(message: &libc::msghdr, kind: i32) -> Option<i32> {
-    // SAFETY: recvmsg has filled the header in; CMSG_FIRSTHDR and CMSG_NXTHDR stay within the control
-    // buffer, which lives as long as the borrow. The payload is read unaligned, its length checked.
-    unsafe {
-        let mut header = libc::CMSG_FIRSTHDR(message);
-        while !header.is_null() {
-            let wanted = libc::CMSG_LEN(size_of::<i32>() as u32) as usize;
-            let is = ((*header).cmsg_level, (*header).cmsg_type);
-            if is == (libc::IPPROTO_IPV6, kind) && (*header).cmsg_len as usize >= wanted {
-                return Some(ptr::read_unaligned(libc::CMSG_DATA(header).cast()));
-            }
-            header = libc::CMSG_NXTHDR(message, header);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

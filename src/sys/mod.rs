@@ -8,6 +8,7 @@ pub mod cpuid;
 pub mod crash;
 #[cfg(debug_assertions)]
 pub mod crash_test;
+mod datagram;
 pub mod entry;
 pub mod environment;
 pub mod fault;

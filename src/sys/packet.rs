@@ -9,6 +9,8 @@ use std::ptr;
 
 use nix::errno::Errno;
 
+use super::datagram::Datagram;
+
 /// One instruction of a classic BPF filter.
 pub type Instruction = libc::sock_filter;
 
@@ -119,40 +121,22 @@ impl PacketSocket {
 
     /// Reads one packet; `None` where none is waiting.
     pub fn receive(&self, buffer: &mut [u8]) -> Result<Option<Received>, Errno> {
-        // SAFETY: all-zero bytes are a valid sockaddr_ll and msghdr.
-        let (mut from, mut message): (libc::sockaddr_ll, libc::msghdr) =
-            unsafe { (zeroed(), zeroed()) };
-        // u64 for the alignment that control messages want; room for one tpacket_auxdata.
-        let mut control = [0_u64; 8];
-        let mut parts = libc::iovec {
-            iov_base: buffer.as_mut_ptr().cast(),
-            iov_len: buffer.len(),
+        let Some(read) = Datagram::<libc::sockaddr_ll>::receive(&self.fd, buffer)? else {
+            return Ok(None);
         };
-        message.msg_name = ptr::from_mut(&mut from).cast();
-        message.msg_namelen = size_of_val(&from) as libc::socklen_t;
-        message.msg_iov = &mut parts;
-        message.msg_iovlen = 1;
-        message.msg_control = control.as_mut_ptr().cast();
-        message.msg_controllen = size_of_val(&control) as _;
-        // SAFETY: every pointer in the header points to a live buffer of the length beside it.
-        let read = unsafe { libc::recvmsg(self.fd.as_raw_fd(), &mut message, libc::MSG_TRUNC) };
-        let length = match Errno::result(read) {
-            Ok(length) => length as usize,
-            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
-            Err(errno) => return Err(errno),
-        };
-        let aux = auxdata(&message);
+        let aux: Option<libc::tpacket_auxdata> =
+            read.control(libc::SOL_PACKET, libc::PACKET_AUXDATA);
         let status = aux.map_or(0, |aux| aux.tp_status);
         // Tag 0 only carries a priority. A socket for all protocols sees frames before their tag is off.
-        let protocol = u16::from_be(from.sll_protocol);
+        let protocol = u16::from_be(read.from.sll_protocol);
         let tagged = aux.is_some_and(|aux| aux.tp_vlan_tci & 0xfff != 0);
         let vlan = tagged || protocol == VLAN;
         let other = matches!(
-            from.sll_pkttype,
+            read.from.sll_pkttype,
             libc::PACKET_OTHERHOST | libc::PACKET_OUTGOING
         );
         Ok(Some(Received {
-            length,
+            length: read.length,
             protocol,
             partial_checksum: status & libc::TP_STATUS_CSUMNOTREADY != 0,
             foreign: other || vlan,
@@ -188,23 +172,4 @@ pub(super) fn set_option<T>(fd: &OwnedFd, level: i32, name: i32, value: &T) -> R
         )
     })
     .map(drop)
-}
-
-fn auxdata(message: &libc::msghdr) -> Option<libc::tpacket_auxdata> {
-    // SAFETY: recvmsg has filled the header in; CMSG_FIRSTHDR and CMSG_NXTHDR stay within the control
-    // buffer, which lives as long as the borrow. The payload is read unaligned, its length checked.
-    unsafe {
-        let mut header = libc::CMSG_FIRSTHDR(message);
-        while !header.is_null() {
-            let wanted = libc::CMSG_LEN(size_of::<libc::tpacket_auxdata>() as u32) as usize;
-            let kind = ((*header).cmsg_level, (*header).cmsg_type);
-            if kind == (libc::SOL_PACKET, libc::PACKET_AUXDATA)
-                && (*header).cmsg_len as usize >= wanted
-            {
-                return Some(ptr::read_unaligned(libc::CMSG_DATA(header).cast()));
-            }
-            header = libc::CMSG_NXTHDR(message, header);
-        }
-    }
-    None
 }

@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 
 use dhcproto::v4::MessageType;
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 
 use super::apply::Policy;
@@ -18,15 +17,15 @@ use super::sockets::{Heard, Sockets};
 use super::timing::Timing;
 use super::wire::Message;
 use crate::failure::Failure;
-use crate::net::client::{self, Note, Protocol};
+use crate::net::client::{self, Protocol};
 use crate::net::driver::Session;
 use crate::net::lease as record;
 use crate::net::netlink::addr;
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket as Netlink;
-use crate::net::netlink::watch::{Change, Watch};
+use crate::net::netlink::watch::Watch;
 use crate::net::random::entropy;
-use crate::net::stats::Stats;
+use crate::net::station::{Seen, Station};
 use crate::sys::packet::PacketSocket;
 use crate::time::Instant;
 
@@ -38,8 +37,6 @@ pub use release::release;
 
 /// The kind of this client's records: `$INITSH_RUN/leases/IF.dhcp4`.
 pub const KIND: &str = "dhcp4";
-/// The kind of the record that says why there is no lease.
-pub const STATE: &str = "dhcp4.state";
 /// DHCPv4 as the command, the service and the record know it.
 pub const PROTOCOL: Protocol = Protocol {
     kind: KIND,
@@ -70,20 +67,15 @@ pub struct Options {
 
 /// A client of one interface.
 pub struct Client {
-    link: Link,
+    station: Station,
     options: Options,
     client_id: Vec<u8>,
     machine: Machine,
-    watch: Watch,
     sockets: Sockets,
     /// What is configured.
     kept: Option<Kept>,
     memory: Memory,
-    stats: Stats,
     began: Instant,
-    gone: Option<Failure>,
-    notes: Vec<Note>,
-    reported: String,
 }
 
 impl Client {
@@ -92,35 +84,24 @@ impl Client {
     ///
     /// Errors: no such interface, not an Ethernet interface, no permission; nothing to inform about.
     pub fn start(name: &str, options: Options) -> Result<Self, Failure> {
-        let mut netlink = Netlink::open()?;
-        let mut link = usable(&mut netlink, name)?;
-        // Before the question, so that no change falls between the two.
-        let watch = Watch::open()?;
-        if !link.up {
-            link::set_up(&mut netlink, link.index, true)?;
-            link = link::by_name(&mut netlink, name)?;
-        }
-        let _ = record::remove(name, STATE);
-        let mut client = Self::idle(&mut netlink, link, watch, options)?;
-        drop(netlink);
+        let mut station = Station::open(&PROTOCOL, name, Watch::open()?)?;
+        station.set_up()?;
+        let mut client = Self::idle(station, options)?;
         if !client.options.inform {
             client.sockets.open(None)?;
         }
-        if client.link.carrier {
+        if client.station.link.carrier {
             client.handle(Input::LinkUp, Instant::now());
         }
         Ok(client)
     }
 
     /// A client that has not sent anything, but knows what the one before it has configured.
-    fn idle(
-        netlink: &mut Netlink,
-        link: Link,
-        watch: Watch,
-        options: Options,
-    ) -> Result<Self, Failure> {
+    fn idle(station: Station, options: Options) -> Result<Self, Failure> {
         let now = Instant::now();
-        let config = config(netlink, &link, &options)?;
+        let mut netlink = Netlink::open()?;
+        let link = &station.link;
+        let config = config(&mut netlink, link, &options)?;
         let memory = Memory::of(&link.name);
         let kept = match options.inform {
             true => None,
@@ -128,13 +109,13 @@ impl Client {
         };
         let found = kept
             .as_ref()
-            .map(|kept| kept.state(netlink, link.index, &config.client_id, now));
+            .map(|kept| kept.state(&mut netlink, link.index, &config.client_id, now));
         let hint = match (&kept, found) {
             (Some(kept), Some(Found::Ended | Found::Gone)) => Some(kept.lease.address),
             (None, _) if !options.inform => memory.recall(&config.client_id),
             _ => None,
         };
-        let mut machine = Machine::new(config.clone(), entropy(&link));
+        let mut machine = Machine::new(config.clone(), entropy(link));
         if let (Some(kept), Some(Found::InUse)) = (&kept, found) {
             machine = machine.with_lease(kept.lease.clone(), kept.since);
         } else if let Some(address) = hint {
@@ -144,16 +125,11 @@ impl Client {
             machine,
             sockets: Sockets::new(&link.name, link.index, config.mac),
             memory,
-            stats: Stats::new(&link.name, KIND),
-            link,
+            station,
             options,
             client_id: config.client_id,
-            watch,
             kept,
             began: now,
-            gone: None,
-            notes: Vec::new(),
-            reported: String::new(),
         };
         match found {
             Some(Found::Ended) => client.deconfigure(Loss::Expired),
@@ -169,9 +145,9 @@ impl Client {
             match output {
                 Output::Send(message, destination) => self.send(&message, destination),
                 Output::Arp(arp) => {
-                    self.stats.count("sent-arp");
+                    self.station.stats.count("sent-arp");
                     if let Err(failure) = self.sockets.send_arp(&arp) {
-                        self.remark(failure.to_string());
+                        self.station.remark(failure.to_string());
                     }
                 }
                 Output::Configure(lease, since) => self.configure(lease, since, now),
@@ -181,22 +157,25 @@ impl Client {
             }
         }
         self.tidy();
-        self.report_trouble();
+        let trouble = self.machine.trouble().unwrap_or_default();
+        self.station.report(trouble);
     }
 
     fn send(&mut self, message: &Message, destination: Destination) {
-        self.stats.count(match message.options.message_type() {
-            Some(MessageType::Discover) => "sent-discover",
-            Some(MessageType::Request) => "sent-request",
-            Some(MessageType::Decline) => "sent-decline",
-            Some(MessageType::Release) => "sent-release",
-            _ => "sent-inform",
-        });
+        self.station
+            .stats
+            .count(match message.options.message_type() {
+                Some(MessageType::Discover) => "sent-discover",
+                Some(MessageType::Request) => "sent-request",
+                Some(MessageType::Decline) => "sent-decline",
+                Some(MessageType::Release) => "sent-release",
+                _ => "sent-inform",
+            });
         let guarded = self.machine.guarded().map(|(address, _)| address);
         let sent = self.sockets.send(&message.emit(), destination, guarded);
         // It will be sent again.
         if let Err(failure) = sent {
-            self.remark(failure.to_string());
+            self.station.remark(failure.to_string());
         }
     }
 
@@ -212,23 +191,25 @@ impl Client {
             && !self.options.once
             && let Err(failure) = self.sockets.narrow()
         {
-            self.remark(failure.to_string());
+            self.station.remark(failure.to_string());
         }
     }
 
     fn heard(&mut self, heard: Heard, now: Instant) {
         match heard {
             Heard::Message(message) => {
-                self.stats.count(match message.options.message_type() {
-                    Some(MessageType::Offer) => "received-offer",
-                    Some(MessageType::Ack) => "received-ack",
-                    Some(MessageType::Nak) => "received-nak",
-                    _ => "received-other",
-                });
+                self.station
+                    .stats
+                    .count(match message.options.message_type() {
+                        Some(MessageType::Offer) => "received-offer",
+                        Some(MessageType::Ack) => "received-ack",
+                        Some(MessageType::Nak) => "received-nak",
+                        _ => "received-other",
+                    });
                 self.handle(Input::Received(&message), now);
             }
             Heard::Arp(arp) => {
-                self.stats.count("received-arp");
+                self.station.stats.count("received-arp");
                 if !self.is_own(arp.mac) {
                     self.handle(Input::Arp(&arp), now);
                 }
@@ -246,28 +227,13 @@ impl Client {
     }
 
     fn dropped(&mut self, reason: &'static str) {
-        let first = self.stats.count(reason);
         // What neighbours are sent by broadcast, and the answers of other servers and to earlier tries,
         // are nothing to tell about.
         let usual = ["dropped-chaddr", "dropped-state"].contains(&reason);
-        if first && !usual && !self.options.once {
-            let why = reason.trim_start_matches("dropped-");
-            self.remark(format!("dropped a packet ({why}); 'net stats' counts them"));
+        match usual || self.options.once {
+            true => drop(self.station.stats.count(reason)),
+            false => self.station.dropped(reason),
         }
-    }
-
-    fn remark(&mut self, text: String) {
-        self.notes.push(Note::Remark(text));
-    }
-
-    fn note(&mut self, text: String) {
-        self.notes.push(Note::Problem(text));
-    }
-
-    /// Leaves a record of why there is no lease, for whoever waits for one in another process.
-    fn report_trouble(&mut self) {
-        let trouble = self.machine.trouble().unwrap_or_default();
-        record::report(&self.link.name, STATE, &mut self.reported, trouble);
     }
 
     fn read_packets(&mut self, now: Instant) {
@@ -275,28 +241,16 @@ impl Client {
             match self.sockets.hear() {
                 Ok(Some(heard)) => self.heard(heard, now),
                 Ok(None) => return,
-                Err(failure) => return self.note(failure.to_string()),
+                Err(failure) => return self.station.problem(failure.to_string()),
             }
         }
     }
 
-    fn look_at_link(&mut self, change: Change, now: Instant) {
-        let found = match link::again(&self.link) {
-            Ok(link) => link,
-            Err(failure) if failure.cause() == Some(Errno::ENODEV) => {
-                self.gone = Some(failure);
-                return;
-            }
-            Err(failure) => return self.note(failure.to_string()),
-        };
-        let had = self.link.carrier;
-        // It may have gone and come back since the last look, and its routes with it.
-        let flapped = change == Change::Down || found.carrier_changes != self.link.carrier_changes;
-        self.link = found;
-        if had && (flapped || !self.link.carrier) {
+    fn link_seen(&mut self, seen: Seen, now: Instant) {
+        if seen.went() {
             self.handle(Input::LinkDown, now);
         }
-        if self.link.carrier && (flapped || !had) {
+        if seen.came() {
             self.restore();
             self.handle(Input::LinkUp, now);
         }
@@ -304,8 +258,12 @@ impl Client {
 }
 
 impl client::Client for Client {
-    fn name(&self) -> &str {
-        &self.link.name
+    fn station(&self) -> &Station {
+        &self.station
+    }
+
+    fn station_mut(&mut self) -> &mut Station {
+        &mut self.station
     }
 
     fn is_ready(&self) -> bool {
@@ -313,18 +271,7 @@ impl client::Client for Client {
     }
 
     fn why(&self) -> String {
-        match &self.gone {
-            Some(failure) => failure.to_string(),
-            None => self.machine.explain(),
-        }
-    }
-
-    fn gone(&self) -> Option<&Failure> {
-        self.gone.as_ref()
-    }
-
-    fn take_notes(&mut self) -> Vec<Note> {
-        std::mem::take(&mut self.notes)
+        self.machine.explain()
     }
 
     fn settle(&mut self) -> Option<PacketSocket> {
@@ -338,26 +285,24 @@ impl client::Client for Client {
 
 impl Session for Client {
     fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
-        let sockets = [self.watch.as_fd()]
+        let sockets = [self.station.as_fd()]
             .into_iter()
             .chain(self.sockets.descriptors());
         fds.extend(sockets.map(|socket| PollFd::new(socket, PollFlags::POLLIN)));
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let stats = self.stats.deadline().filter(|_| !self.options.once);
+        let stats = self.station.stats.deadline().filter(|_| !self.options.once);
         self.machine.deadline().into_iter().chain(stats).min()
     }
 
     fn wake(&mut self, now: Instant) {
-        match self.watch.change_of(self.link.index) {
-            Change::Nothing => {}
-            change => self.look_at_link(change, now),
-        }
+        let seen = self.station.look();
+        self.link_seen(seen, now);
         self.read_packets(now);
         self.handle(Input::Timeout, now);
         if !self.options.once {
-            self.stats.write(now);
+            self.station.stats.write(now);
         }
     }
 }

@@ -6,7 +6,6 @@ use std::net::Ipv6Addr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 
 use super::apply::Policy;
@@ -21,20 +20,17 @@ use crate::failure::Failure;
 use crate::net::client::{self, Note, Protocol};
 pub use crate::net::dhcp4::driver::usable;
 use crate::net::driver::Session;
-use crate::net::lease;
 use crate::net::link_local::{self, Dad};
-use crate::net::netlink::link::{self, Link};
+use crate::net::netlink::link::Link;
 use crate::net::netlink::socket::Socket as Netlink;
-use crate::net::netlink::watch::{Change, Watch};
+use crate::net::netlink::watch::Watch;
 use crate::net::random::entropy;
-use crate::net::stats::Stats;
+use crate::net::station::{Seen, Station};
 use crate::time::Instant;
 
 mod release;
 pub use release::release;
 
-/// The kind of the record that says why there is no lease.
-const STATE: &str = "dhcp6.state";
 /// DHCPv6 as the command, the service and the record know it.
 pub const PROTOCOL: Protocol = Protocol {
     kind: KIND,
@@ -105,11 +101,10 @@ impl Default for Options {
 
 /// A client of one interface.
 pub struct Client {
-    link: Link,
+    station: Station,
     dad: Dad,
     wants_prefix: bool,
     machine: Machine,
-    watch: Watch,
     /// While an address is awaited or being checked.
     addresses: Option<Watch>,
     udp: Option<Udp>,
@@ -120,11 +115,7 @@ pub struct Client {
     obstacle: Option<String>,
     held: Held,
     ready: bool,
-    gone: Option<Failure>,
-    notes: Vec<Note>,
     trouble: Option<String>,
-    reported: String,
-    stats: Stats,
 }
 
 impl Client {
@@ -134,35 +125,29 @@ impl Client {
     /// Errors: no such interface, not an Ethernet interface, no permission, no DUID as it was chosen.
     pub fn start(name: &str, options: Options) -> Result<Self, Failure> {
         let mut client = Self::prepare(name, options)?;
-        if client.link.carrier {
+        if client.station.link.carrier {
             client.link_up(Instant::now());
         }
         Ok(client)
     }
 
     fn prepare(name: &str, options: Options) -> Result<Self, Failure> {
-        let mut netlink = Netlink::open()?;
-        let mut link = usable(&mut netlink, name)?;
-        // Before the question, so that no change falls between the two.
-        let watch = Watch::open()?;
+        let mut station = Station::open(&PROTOCOL, name, Watch::open()?)?;
         if options.policy.dad == Dad::Optimistic {
             link_local::allow_optimistic(name);
         }
-        if !link.up {
-            link::set_up(&mut netlink, link.index, true)?;
-            link = link::by_name(&mut netlink, name)?;
-        }
-        let _ = lease::remove(name, STATE);
+        station.set_up()?;
+        let link = &station.link;
         let now = Instant::now();
-        let config = config(&link, &options)?;
+        let config = config(link, &options)?;
         let holder = Holder {
             duid: config.duid.clone(),
             iaid: config.address,
         };
         let mut held = Held::load(name, options.policy.clone(), holder, now);
-        held.expire(&link, now);
+        held.expire(link, now);
         let resumed = held.resumable(&config, now);
-        let mut machine = Machine::new(config, entropy(&link));
+        let mut machine = Machine::new(config, entropy(link));
         if let Some((lease, since)) = resumed {
             machine.handle(Input::Resume(&lease, since), now);
         }
@@ -170,7 +155,6 @@ impl Client {
             dad: options.policy.dad,
             wants_prefix: !options.prefixes.is_empty(),
             machine,
-            watch,
             addresses: None,
             udp: None,
             linked: false,
@@ -178,12 +162,8 @@ impl Client {
             obstacle: None,
             held,
             ready: false,
-            gone: None,
-            notes: Vec::new(),
             trouble: None,
-            reported: String::new(),
-            stats: Stats::new(name, KIND),
-            link,
+            station,
         })
     }
 
@@ -195,21 +175,21 @@ impl Client {
                 Output::Configure(lease, since) => {
                     let lacks = self.wants_prefix && lease.prefixes.is_empty();
                     self.watch_addresses();
-                    let notes = self.held.configure(&self.link, lease, since, now);
+                    let notes = self.held.configure(&self.station.link, lease, since, now);
                     self.changed(notes, lacks);
                 }
                 Output::Inform(other) => {
-                    let notes = self.held.inform(&self.link, &other, now);
+                    let notes = self.held.inform(&self.station.link, &other, now);
                     self.changed(notes, false);
                 }
                 Output::Deconfigure(loss) => {
                     self.ready = false;
-                    let notes = self.held.deconfigure(&self.link, loss);
-                    self.notes.extend(notes);
+                    let notes = self.held.deconfigure(&self.station.link, loss);
+                    self.station.extend(notes);
                 }
-                Output::Dropped(reason) => self.dropped(reason),
+                Output::Dropped(reason) => self.station.dropped(reason),
                 Output::Trouble(text) => {
-                    self.notes.push(Note::Remark(text.clone()));
+                    self.station.remark(text.clone());
                     self.trouble = Some(text);
                 }
             }
@@ -218,11 +198,11 @@ impl Client {
     }
 
     fn changed(&mut self, notes: Vec<Note>, lacks_prefix: bool) {
-        self.notes.extend(notes);
+        self.station.extend(notes);
         if lacks_prefix && !self.ready {
             let why = self.trouble.take();
             let why = why.map_or_else(String::new, |why| format!(": {why}"));
-            self.note(format!("no prefix is delegated{why}"));
+            self.station.problem(format!("no prefix is delegated{why}"));
         }
         self.ready = true;
     }
@@ -235,13 +215,13 @@ impl Client {
         match udp.send(message) {
             Ok(()) => {
                 self.obstacle = None;
-                self.stats.count(sent(message));
+                self.station.stats.count(sent(message));
             }
             // It will be sent again, from a new socket: the address may be gone.
             Err(failure) => {
                 self.udp = None;
                 self.obstacle = Some(failure.to_string());
-                self.stats.count("failed-send");
+                self.station.stats.count("failed-send");
             }
         }
     }
@@ -254,7 +234,7 @@ impl Client {
             return;
         }
         self.linked = true;
-        self.held.restore(&self.link, now);
+        self.held.restore(&self.station.link, now);
         self.handle(Input::LinkUp, now);
     }
 
@@ -263,8 +243,12 @@ impl Client {
         // Before the question, so that no change falls between the two.
         self.watch_addresses();
         let opened = Netlink::open()
-            .and_then(|mut netlink| link_local::ensure(&mut netlink, &self.link, self.dad))
-            .and_then(|local| local.map(|local| Udp::open(&self.link, local)).transpose());
+            .and_then(|mut netlink| link_local::ensure(&mut netlink, &self.station.link, self.dad))
+            .and_then(|local| {
+                local
+                    .map(|local| Udp::open(&self.station.link, local))
+                    .transpose()
+            });
         match opened {
             Ok(udp) => {
                 self.udp = udp;
@@ -279,7 +263,7 @@ impl Client {
                     None => failure.to_string(),
                 };
                 if self.obstacle.as_ref() != Some(&text) {
-                    self.notes.push(Note::Remark(text.clone()));
+                    self.station.remark(text.clone());
                 }
                 self.obstacle = Some(text);
             }
@@ -295,17 +279,17 @@ impl Client {
 
     fn look_at_addresses(&mut self, now: Instant) {
         // A link that goes down takes its addresses away: no conflict.
-        let change = self.watch.change_of(self.link.index);
-        self.look_at_link(change, now);
-        if !self.linked && self.link.carrier {
+        let seen = self.station.look();
+        self.link_seen(seen, now);
+        if !self.linked && self.station.link.carrier {
             self.link_up(now);
         }
         while self.linked
-            && let Some(ip) = self.held.conflict(&self.link)
+            && let Some(ip) = self.held.conflict(&self.station.link)
         {
-            self.stats.count("conflict");
-            self.notes
-                .push(Note::Remark(format!("another host has {ip}: declined")));
+            self.station.stats.count("conflict");
+            self.station
+                .remark(format!("another host has {ip}: declined"));
             self.handle(Input::Conflict(ip), now);
         }
         if self.linked && !self.held.is_unconfirmed() {
@@ -313,24 +297,12 @@ impl Client {
         }
     }
 
-    fn look_at_link(&mut self, change: Change, now: Instant) {
-        let found = match link::again(&self.link) {
-            Ok(link) => link,
-            Err(failure) if failure.cause() == Some(Errno::ENODEV) => {
-                self.gone = Some(failure);
-                return;
-            }
-            Err(failure) => return self.note(failure.to_string()),
-        };
-        let had = self.link.carrier;
-        // It may have gone and come back since the last look, and its addresses with it.
-        let flapped = change == Change::Down || found.carrier_changes != self.link.carrier_changes;
-        self.link = found;
-        if had && (flapped || !self.link.carrier) {
+    fn link_seen(&mut self, seen: Seen, now: Instant) {
+        if seen.went() {
             (self.linked, self.udp, self.retry) = (false, None, None);
             self.handle(Input::LinkDown, now);
         }
-        if self.link.carrier && (flapped || !had) {
+        if seen.came() {
             self.link_up(now);
         }
     }
@@ -340,42 +312,34 @@ impl Client {
         for _ in 0..BURST {
             match self.udp.as_ref().and_then(|udp| udp.receive(&mut buffer)) {
                 None => return,
-                Some(Datagram::TooLong) => self.dropped("dropped-length"),
+                Some(Datagram::TooLong) => self.station.dropped("dropped-length"),
                 Some(Datagram::Whole(length)) => {
                     let message = &buffer[..length];
-                    self.stats.count(received(message));
+                    self.station.stats.count(received(message));
                     self.handle(Input::Received(message), now);
                 }
             }
         }
     }
 
-    fn dropped(&mut self, reason: &'static str) {
-        if self.stats.count(reason) {
-            let text = format!("{reason}; more of it is only counted");
-            self.notes.push(Note::Remark(text));
-        }
-    }
-
-    fn note(&mut self, text: String) {
-        self.notes.push(Note::Problem(text));
-    }
-
     /// Leaves a record of why there is no lease, for whoever waits for one in another process.
     fn report_trouble(&mut self) {
         // The machine learns of its link only when there is a socket.
-        let trouble = match self.link.carrier && !self.linked {
+        let trouble = match self.station.link.carrier && !self.linked {
             true => self.obstacle.clone(),
             false => self.machine.trouble(),
         };
-        let trouble = trouble.unwrap_or_default();
-        lease::report(&self.link.name, STATE, &mut self.reported, trouble);
+        self.station.report(trouble.unwrap_or_default());
     }
 }
 
 impl client::Client for Client {
-    fn name(&self) -> &str {
-        &self.link.name
+    fn station(&self) -> &Station {
+        &self.station
+    }
+
+    fn station_mut(&mut self) -> &mut Station {
+        &mut self.station
     }
 
     fn is_ready(&self) -> bool {
@@ -383,30 +347,21 @@ impl client::Client for Client {
     }
 
     fn why(&self) -> String {
-        match (&self.gone, &self.obstacle) {
-            (Some(failure), _) => failure.to_string(),
-            (None, Some(obstacle)) => obstacle.clone(),
-            (None, None) if self.ready => "its address is still being checked".to_owned(),
-            (None, None) if self.link.carrier && !self.linked => {
+        match &self.obstacle {
+            Some(obstacle) => obstacle.clone(),
+            None if self.ready => "its address is still being checked".to_owned(),
+            None if self.station.link.carrier && !self.linked => {
                 "no link-local address yet".to_owned()
             }
-            (None, None) => self.machine.explain(),
+            None => self.machine.explain(),
         }
-    }
-
-    fn gone(&self) -> Option<&Failure> {
-        self.gone.as_ref()
-    }
-
-    fn take_notes(&mut self) -> Vec<Note> {
-        std::mem::take(&mut self.notes)
     }
 }
 
 impl Session for Client {
     fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
         let sockets = [
-            Some(self.watch.as_fd()),
+            Some(self.station.as_fd()),
             self.addresses.as_ref().map(AsFd::as_fd),
             self.udp.as_ref().map(AsFd::as_fd),
         ];
@@ -415,16 +370,18 @@ impl Session for Client {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let all = [self.machine.deadline(), self.stats.deadline(), self.retry];
+        let all = [
+            self.machine.deadline(),
+            self.station.stats.deadline(),
+            self.retry,
+        ];
         all.into_iter().flatten().min()
     }
 
     fn wake(&mut self, now: Instant) {
-        match self.watch.change_of(self.link.index) {
-            Change::Nothing => {}
-            change => self.look_at_link(change, now),
-        }
-        let index = self.link.index;
+        let seen = self.station.look();
+        self.link_seen(seen, now);
+        let index = self.station.link.index;
         let addresses = self.addresses.as_ref();
         if addresses.is_some_and(|watch| watch.changed_on(index)) {
             self.look_at_addresses(now);
@@ -434,7 +391,7 @@ impl Session for Client {
         }
         self.read_datagrams(now);
         self.handle(Input::Timeout, now);
-        self.stats.write(now);
+        self.station.stats.write(now);
     }
 }
 

@@ -1,9 +1,10 @@
 //! The delegated prefixes of every WAN, as the records of its DHCPv6 client have them. Invariant: only what
 //! is valid at the moment is here.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use crate::net::address::parse_prefixed;
 use crate::net::dhcp6::lease::DelegatedPrefix;
 use crate::net::lease::{self, Record};
 use crate::paths;
@@ -50,6 +51,17 @@ impl Delegation {
 /// `2001:db8::/56`
 pub fn show((ip, length): Network) -> String {
     format!("{ip}/{length}")
+}
+
+/// The networks of such words; what is none is left out.
+pub fn networks(words: &str) -> Vec<Network> {
+    let read = words
+        .split(' ')
+        .filter_map(|word| match parse_prefixed(word) {
+            Ok((IpAddr::V6(ip), Some(length))) => Some((ip, length)),
+            _ => None,
+        });
+    read.collect()
 }
 
 /// Every WAN that has a valid prefix, by name.

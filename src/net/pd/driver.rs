@@ -6,15 +6,13 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 
 use super::assign::{self, Step};
-use super::delegation::{self, Network, Wan, show};
+use super::delegation::{self, Network, Wan, networks, show};
 use super::pool::{self, Claim, Subnet, User, Wish};
 use super::store;
 use crate::failure::Failure;
-use crate::net::address::parse_prefixed;
 use crate::net::client::{self, Note, Protocol};
 use crate::net::driver::Session;
 use crate::net::forwarding;
@@ -24,6 +22,7 @@ use crate::net::netlink::addr::{self, Address};
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket as Netlink;
 use crate::net::netlink::watch::Watch;
+use crate::net::station::{Seen, Station};
 use crate::time::Instant;
 
 /// The kind of the record: `$INITSH_RUN/leases/IF.pd`.
@@ -55,20 +54,16 @@ pub struct Options {
 
 /// The client of one downstream link.
 pub struct Client {
-    link: Link,
+    station: Station,
     options: Options,
     host: Ipv6Addr,
-    watch: Watch,
     leases: LeaseWatch,
     wans: Vec<Wan>,
     own: Vec<Network>,
     set: Option<Instant>,
     due: Option<Instant>,
     record: Option<Record>,
-    trouble: String,
     began: Instant,
-    gone: Option<Failure>,
-    notes: Vec<Note>,
 }
 
 impl Client {
@@ -76,37 +71,29 @@ impl Client {
     ///
     /// Errors: no such interface, no directory for its records, no permission.
     pub fn start(name: &str, options: Options) -> Result<Self, Failure> {
-        let mut netlink = Netlink::open()?;
-        let link = usable(&mut netlink, name)?;
-        let host = host(&options, &link)?;
-        let (watch, leases) = (Watch::configuration()?, LeaseWatch::open()?);
-        if !link.up {
-            link::set_up(&mut netlink, link.index, true)?;
-        }
-        let mut notes = Vec::new();
+        // Before the questions, so that no change falls between.
+        let leases = LeaseWatch::open()?;
+        let mut station = Station::open(&PROTOCOL, name, Watch::configuration()?)?;
+        let host = host(&options, &station.link)?;
+        station.set_up()?;
         if options.forwarding
             && let Err(failure) = forwarding::enable(name)
         {
-            notes.push(Note::Problem(failure.to_string()));
+            station.problem(failure.to_string());
         }
         let record = lease::load(name, KIND);
         let mut client = Self {
             own: record.as_ref().map(addresses_of).unwrap_or_default(),
-            link,
+            station,
             options,
             host,
-            watch,
             leases,
             wans: Vec::new(),
             set: None,
             due: None,
             record,
-            trouble: String::new(),
             began: Instant::now(),
-            gone: None,
-            notes,
         };
-        let _ = lease::remove(name, &PROTOCOL.state());
         client.look(client.began);
         Ok(client)
     }
@@ -138,7 +125,7 @@ impl Client {
             length: *length,
             number: *number,
         };
-        let user = User::Link(self.link.name.clone());
+        let user = User::Link(self.station.link.name.clone());
         let (placed, refused) = match store::place(&user, &wish, now) {
             Ok(placed) => (Some(placed), None),
             // A disk that is full is no reason to take an address away.
@@ -152,14 +139,14 @@ impl Client {
             news = placed.wans != self.wans;
             self.wans.clone_from(&placed.wans);
             if let Some(failure) = &placed.forgetful {
-                self.notes.push(Note::Remark(failure.to_string()));
+                self.station.remark(failure.to_string());
             }
         }
         let times = subnets
             .iter()
             .flat_map(|subnet| [subnet.of.preferred, subnet.of.valid]);
         self.due = times.flatten().filter(|&time| time > now).min();
-        let wanted = assign::addresses(&subnets, self.host, self.link.index, now);
+        let wanted = assign::addresses(&subnets, self.host, self.station.link.index, now);
         self.configure(&wanted, news, now)?;
         self.keep(placed.map(|placed| placed.claim), &subnets, &wanted, now)?;
         Ok(refused)
@@ -167,7 +154,7 @@ impl Client {
 
     fn configure(&mut self, wanted: &[Address], news: bool, now: Instant) -> Result<(), Failure> {
         let mut netlink = Netlink::open()?;
-        let present = addr::list(&mut netlink, Some(self.link.index))?;
+        let present = addr::list(&mut netlink, Some(self.station.link.index))?;
         let steps = assign::plan(wanted, &present, &self.own);
         let adds = steps.iter().any(|step| match step {
             Step::Set(address) => !present.iter().any(|other| other.ip == address.ip),
@@ -218,12 +205,10 @@ impl Client {
         wanted: &[Address],
         now: Instant,
     ) -> Result<(), Failure> {
-        let name = &self.link.name;
         let (Some(claim), false) = (claim, wanted.is_empty()) else {
             if self.record.take().is_some() {
-                self.notes
-                    .push(Note::Problem("its prefix is gone".to_owned()));
-                lease::remove(name, KIND)?;
+                self.station.problem("its prefix is gone".to_owned());
+                lease::remove(&self.station.link.name, KIND)?;
             }
             return Ok(());
         };
@@ -265,41 +250,29 @@ impl Client {
         );
         record.set("renewed", now.since_boot().as_millis());
         record.set("took", now.since(self.began).as_millis());
-        lease::save(name, KIND, &record)?;
-        self.notes.push(Note::Bound(summary(&record)));
+        lease::save(&self.station.link.name, KIND, &record)?;
+        self.station.note(Note::Bound(summary(&record)));
         self.record = Some(record);
         Ok(())
     }
 
     /// Leaves a record of why there is no address, for whoever waits for one, and says it once.
     fn tell(&mut self, trouble: String) {
-        if trouble == self.trouble {
-            return;
-        }
         // That there is no prefix yet is for whoever asks.
-        if self.record.is_some() && !trouble.is_empty() {
-            self.notes.push(Note::Problem(trouble.clone()));
+        if self.record.is_some() && !trouble.is_empty() && trouble != self.station.trouble() {
+            self.station.problem(trouble.clone());
         }
-        lease::report(
-            &self.link.name,
-            &PROTOCOL.state(),
-            &mut self.trouble,
-            trouble,
-        );
-    }
-
-    fn look_at_link(&mut self) {
-        match link::again(&self.link) {
-            Ok(link) => self.link = link,
-            Err(failure) if failure.cause() == Some(Errno::ENODEV) => self.gone = Some(failure),
-            Err(failure) => self.notes.push(Note::Problem(failure.to_string())),
-        }
+        self.station.report(trouble);
     }
 }
 
 impl client::Client for Client {
-    fn name(&self) -> &str {
-        &self.link.name
+    fn station(&self) -> &Station {
+        &self.station
+    }
+
+    fn station_mut(&mut self) -> &mut Station {
+        &mut self.station
     }
 
     fn is_ready(&self) -> bool {
@@ -307,24 +280,13 @@ impl client::Client for Client {
     }
 
     fn why(&self) -> String {
-        match &self.gone {
-            Some(failure) => failure.to_string(),
-            None => self.trouble.clone(),
-        }
-    }
-
-    fn gone(&self) -> Option<&Failure> {
-        self.gone.as_ref()
-    }
-
-    fn take_notes(&mut self) -> Vec<Note> {
-        std::mem::take(&mut self.notes)
+        self.station.trouble().to_owned()
     }
 }
 
 impl Session for Client {
     fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
-        let sources = [self.watch.as_fd(), self.leases.as_fd()];
+        let sources = [self.station.as_fd(), self.leases.as_fd()];
         fds.extend(sources.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
     }
 
@@ -333,14 +295,18 @@ impl Session for Client {
     }
 
     fn wake(&mut self, now: Instant) {
-        let link = self.watch.changed();
+        let link = self.station.changed();
         if link {
-            self.look_at_link();
+            match self.station.look_again(false) {
+                Ok(Seen::Gone) => return,
+                Ok(_) => {}
+                Err(failure) => self.station.problem(failure.to_string()),
+            }
         }
         let is_due = self.due.is_some_and(|due| due <= now);
         // Most of what is written there is not about prefixes.
         let leases = self.leases.changed() && delegation::wans(now) != self.wans;
-        if self.gone.is_none() && (link || is_due || leases) {
+        if link || is_due || leases {
             self.look(now);
         }
     }
@@ -369,12 +335,7 @@ pub fn release(name: &str) -> Result<bool, Failure> {
 /// The addresses that a record says were set, current and old ones.
 fn addresses_of(record: &Record) -> Vec<Network> {
     let words = ["ip6", "old6"].map(|key| record.get(key).unwrap_or_default());
-    let words = words.iter().flat_map(|words| words.split(' '));
-    let read = words.filter_map(|word| match parse_prefixed(word) {
-        Ok((IpAddr::V6(ip), Some(length))) => Some((ip, length)),
-        _ => None,
-    });
-    read.collect()
+    words.into_iter().flat_map(networks).collect()
 }
 
 fn host(options: &Options, link: &Link) -> Result<Ipv6Addr, Failure> {

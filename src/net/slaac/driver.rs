@@ -5,7 +5,6 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsFd;
 
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 
 use super::address::Identifier;
@@ -27,12 +26,12 @@ use crate::net::link_local::{self, Dad};
 use crate::net::nd::socket::{LONGEST, NdSocket, Side};
 use crate::net::nd::wire::RouterAdvertisement;
 use crate::net::netlink::addr::{self, DUPLICATE, Entry, TENTATIVE};
-use crate::net::netlink::link::{self, Link};
+use crate::net::netlink::link::Link;
 use crate::net::netlink::socket::Socket as Netlink;
-use crate::net::netlink::watch::{Change, Watch};
+use crate::net::netlink::watch::Watch;
 use crate::net::random::entropy;
 use crate::net::resolv::{self, Dns};
-use crate::net::stats::Stats;
+use crate::net::station::{Seen, Station};
 use crate::time::Instant;
 
 mod release;
@@ -40,8 +39,6 @@ pub use release::release;
 
 /// The kind of this client's records: `$INITSH_RUN/leases/IF.slaac`.
 pub const KIND: &str = "slaac";
-/// The kind of the record that says why there is no address.
-const STATE: &str = "slaac.state";
 /// SLAAC as the command, the service and the record know it.
 pub const PROTOCOL: Protocol = Protocol {
     kind: KIND,
@@ -68,10 +65,9 @@ pub struct Options {
 
 /// A client of one interface.
 pub struct Client {
-    link: Link,
+    station: Station,
     options: Options,
     machine: Machine,
-    watch: Watch,
     addresses: Watch,
     socket: NdSocket,
     parameters: Parameters,
@@ -89,12 +85,8 @@ pub struct Client {
     /// When there first was something, in seconds since boot, and how long that took.
     bound: Option<(u64, u128)>,
     follow: Follow,
-    gone: Option<Failure>,
     /// Why there is no link-local address.
     obstacle: Option<String>,
-    notes: Vec<Note>,
-    reported: String,
-    stats: Stats,
 }
 
 impl Client {
@@ -103,31 +95,26 @@ impl Client {
     ///
     /// Errors: no such interface, not an Ethernet interface, no IPv6, no permission, no secret.
     pub fn start(name: &str, options: Options) -> Result<Self, Failure> {
-        let mut netlink = Netlink::open()?;
-        let mut link = usable(&mut netlink, name)?;
         // Before the question, so that no change falls between the two.
-        let (watch, addresses) = (Watch::open()?, Watch::addresses6()?);
-        let socket = NdSocket::open(&link, Side::Host)?;
+        let addresses = Watch::addresses6()?;
+        let mut station = Station::open(&PROTOCOL, name, Watch::open()?)?;
+        let socket = NdSocket::open(&station.link, Side::Host)?;
         let mut parameters = Parameters::of(name);
-        let failure = parameters.prepare(options.dad());
-        if !link.up {
-            link::set_up(&mut netlink, link.index, true)?;
-            link = link::by_name(&mut netlink, name)?;
-        }
-        let _ = record::remove(name, STATE);
+        station.extend(parameters.prepare(options.dad()).map(remark));
+        station.set_up()?;
+        let link = &station.link;
         if options.follow {
             // A kept client may not make the file later; that it fails, its client tells.
-            let _ = identity::obtain(&Choice::Kept, &link);
+            let _ = identity::obtain(&Choice::Kept, link);
         }
         let now = Instant::now();
-        let mut machine = Machine::new(config(&link, &options)?, entropy(&link));
+        let mut machine = Machine::new(config(link, &options)?, entropy(link));
         let old = record::load(name, KIND);
         let applied = old.as_ref().map(Settings::read).unwrap_or_default();
         machine.handle(Input::Resume(&applied), now);
         let number = |key: &str| old.as_ref()?.get(key)?.parse::<u64>().ok();
         let mut client = Self {
             machine,
-            watch,
             addresses,
             socket,
             parameters,
@@ -139,17 +126,13 @@ impl Client {
             began: now,
             bound: number("bound").zip(number("took").map(u128::from)),
             follow: Follow::new(name, &options),
-            gone: None,
             obstacle: None,
-            notes: failure.map(remark).into_iter().collect(),
-            reported: String::new(),
-            stats: Stats::new(name, KIND),
             applied,
-            link,
+            station,
             options,
         };
         client.look_at_addresses();
-        match client.link.carrier {
+        match client.station.link.carrier {
             true => client.handle(Input::LinkUp, now),
             false => client.handle(Input::Timeout, now),
         }
@@ -163,39 +146,41 @@ impl Client {
                 Some(Output::Solicit) => self.solicit(),
                 Some(Output::Configure(settings)) => self.configure(settings, now),
                 Some(Output::Conflict(ip, next)) => self.conflict(ip, next),
-                Some(Output::Dropped(reason)) => self.dropped(reason),
+                Some(Output::Dropped(reason)) => self.station.dropped(reason),
                 None => match self.lost.pop() {
                     Some(ip) => self.machine.handle(Input::Duplicate(ip), now),
                     None => break,
                 },
             }
         }
-        self.report_trouble();
+        let trouble = self.machine.trouble().filter(|_| !self.follow.is_ready());
+        let trouble = self.obstacle.clone().or(trouble).unwrap_or_default();
+        self.station.report(trouble);
     }
 
     /// From the link-local address, or from `::` while that is being checked.
     fn solicit(&mut self) {
         let dad = self.options.dad();
         if dad == Dad::Wait && self.options.timing == Timing::Fast {
-            self.notes.extend(self.parameters.hurry().map(remark));
+            self.station.extend(self.parameters.hurry().map(remark));
         }
         let local = Netlink::open()
-            .and_then(|mut netlink| link_local::ensure(&mut netlink, &self.link, dad));
+            .and_then(|mut netlink| link_local::ensure(&mut netlink, &self.station.link, dad));
         let (local, obstacle) = match local {
             Ok(local) => (local, None),
             Err(failure) => (None, Some(failure.to_string())),
         };
         if let Some(text) = obstacle.as_ref().filter(|_| obstacle != self.obstacle) {
-            self.notes.push(Note::Problem(text.clone()));
+            self.station.problem(text.clone());
         }
         self.obstacle = obstacle;
         match self
             .socket
-            .solicit(local, self.link.mac.as_slice().try_into().ok())
+            .solicit(local, self.station.link.mac.as_slice().try_into().ok())
         {
-            Ok(()) => self.stats.count("sent-solicitation"),
+            Ok(()) => self.station.stats.count("sent-solicitation"),
             // It will be sent again; the reason matters only if that does not help.
-            Err(_) => self.stats.count("failed-send"),
+            Err(_) => self.station.stats.count("failed-send"),
         };
     }
 
@@ -209,21 +194,21 @@ impl Client {
             .retain(|ip| settings.addresses.iter().any(|item| item.ip == *ip));
         if check != Check::Never && !fresh.is_empty() {
             if check == Check::Before && self.options.timing == Timing::Fast {
-                self.notes.extend(self.parameters.hurry().map(remark));
+                self.station.extend(self.parameters.hurry().map(remark));
             }
             self.checking.extend(&fresh);
         }
         let configured = Netlink::open().map(|mut netlink| {
             let mut target = Target {
                 socket: &mut netlink,
-                link: &self.link,
+                link: &self.station.link,
                 policy: &self.options.policy,
                 now,
             };
             target.configure(&mut self.parameters, &settings, &old)
         });
         let failures = configured.unwrap_or_else(|failure| vec![failure]);
-        self.notes.extend(
+        self.station.extend(
             failures
                 .iter()
                 .map(|failure| Note::Problem(failure.to_string())),
@@ -233,32 +218,32 @@ impl Client {
             self.look_at_addresses();
         }
         if let Err(failure) = self.publish(now) {
-            self.notes.push(Note::Problem(failure.to_string()));
+            self.station.problem(failure.to_string());
         }
         self.follow
-            .flags(self.applied.managed, self.applied.other, &mut self.notes);
+            .flags(self.applied.managed, self.applied.other, &mut self.station);
     }
 
     /// DNS first: whoever sees the record finds everything configured.
     fn publish(&mut self, now: Instant) -> Result<(), Failure> {
         let known = &self.applied;
         let dns = Dns {
-            metric: self.options.policy.dns_metric(self.link.index),
+            metric: self.options.policy.dns_metric(self.station.link.index),
             servers: known.dns.iter().map(|item| item.0.into()).collect(),
             search: known.search.iter().map(|item| item.0.clone()).collect(),
         };
         let mut done = Ok(());
         if self.options.policy.dns && self.dns.as_ref() != Some(&dns) {
-            done = resolv::publish(&source(&self.link.name), &dns);
+            done = resolv::publish(&source(&self.station.link.name), &dns);
             self.dns = Some(dns);
         }
         if known.is_empty() {
             self.bound = None;
             if !std::mem::take(&mut self.summary).is_empty() {
                 let what = "nothing is left: no router has renewed it".to_owned();
-                self.notes.push(Note::Problem(what));
+                self.station.problem(what);
             }
-            return done.and(record::remove(&self.link.name, KIND));
+            return done.and(record::remove(&self.station.link.name, KIND));
         }
         let (bound, took) = *self.bound.get_or_insert_with(|| {
             (
@@ -272,26 +257,26 @@ impl Client {
         lines.set("took", took);
         let summary = lease::summary(&lines);
         if summary != self.summary {
-            self.notes.push(Note::Bound(summary.clone()));
+            self.station.note(Note::Bound(summary.clone()));
             self.summary = summary;
         }
-        done.and(record::save(&self.link.name, KIND, &lines))
+        done.and(record::save(&self.station.link.name, KIND, &lines))
     }
 
     fn conflict(&mut self, ip: Ipv6Addr, next: Option<Ipv6Addr>) {
-        self.stats.count("conflict");
+        self.station.stats.count("conflict");
         let what = match next {
             Some(next) => format!("another host has the address {ip}: taking {next}"),
             None => format!("another host has the address {ip}"),
         };
-        self.notes.push(Note::Remark(what));
+        self.station.remark(what);
     }
 
     /// What has become of the addresses. One that was being checked and is gone, or marked, is another
     /// host's: the kernel removes those that have a lifetime, and may have by the time it has added them.
     fn look_at_addresses(&mut self) {
         let entries = Netlink::open()
-            .and_then(|mut socket| addr::entries(&mut socket, Some(self.link.index)));
+            .and_then(|mut socket| addr::entries(&mut socket, Some(self.station.link.index)));
         let Ok(entries) = entries else {
             return;
         };
@@ -314,7 +299,7 @@ impl Client {
             flags(*ip).is_some_and(|flags| flags & (TENTATIVE | DUPLICATE) == TENTATIVE)
         });
         if self.checking.is_empty() {
-            self.notes.extend(self.parameters.calm().map(remark));
+            self.station.extend(self.parameters.calm().map(remark));
         }
     }
 
@@ -323,29 +308,21 @@ impl Client {
         self.look_at_addresses();
         self.handle(Input::Timeout, now);
         // It was set down and up between two looks.
-        if had && self.applied.is_empty() && self.link.carrier && !self.machine.known().is_empty() {
+        if had
+            && self.applied.is_empty()
+            && self.station.link.carrier
+            && !self.machine.known().is_empty()
+        {
             self.handle(Input::LinkDown, now);
             self.handle(Input::LinkUp, now);
         }
     }
 
-    fn look_at_link(&mut self, change: Change, now: Instant) {
-        let found = match link::again(&self.link) {
-            Ok(link) => link,
-            Err(failure) if failure.cause() == Some(Errno::ENODEV) => {
-                self.gone = Some(failure);
-                return;
-            }
-            Err(failure) => return self.notes.push(remark(failure)),
-        };
-        let had = self.link.carrier;
-        // It may have gone and come back since the last look, and what it had with it.
-        let flapped = change == Change::Down || found.carrier_changes != self.link.carrier_changes;
-        self.link = found;
-        if had && (flapped || !self.link.carrier) {
+    fn link_seen(&mut self, seen: Seen, now: Instant) {
+        if seen.went() {
             self.handle(Input::LinkDown, now);
         }
-        if self.link.carrier && (flapped || !had) {
+        if seen.came() {
             self.handle(Input::LinkUp, now);
         }
     }
@@ -361,29 +338,15 @@ impl Client {
                 let said = RouterAdvertisement::parse(&packet, &mut |why| bad.push(why))?;
                 Ok((packet.source, said))
             });
-            bad.into_iter().for_each(|why| self.dropped(why));
+            bad.into_iter().for_each(|why| self.station.dropped(why));
             match parsed {
                 Ok((from, said)) => {
-                    self.stats.count("received-advertisement");
+                    self.station.stats.count("received-advertisement");
                     self.handle(Input::Advertisement(from, &said), now);
                 }
-                Err(why) => self.dropped(why),
+                Err(why) => self.station.dropped(why),
             }
         }
-    }
-
-    fn dropped(&mut self, reason: &'static str) {
-        if self.stats.count(reason) {
-            let text = format!("{reason}; more of it is only counted");
-            self.notes.push(Note::Remark(text));
-        }
-    }
-
-    /// Leaves a record of why there is no address, for whoever waits for one in another process.
-    fn report_trouble(&mut self) {
-        let trouble = self.machine.trouble().filter(|_| !self.follow.is_ready());
-        let trouble = self.obstacle.clone().or(trouble).unwrap_or_default();
-        record::report(&self.link.name, STATE, &mut self.reported, trouble);
     }
 }
 
@@ -397,8 +360,12 @@ impl Options {
 }
 
 impl client::Client for Client {
-    fn name(&self) -> &str {
-        &self.link.name
+    fn station(&self) -> &Station {
+        &self.station
+    }
+
+    fn station_mut(&mut self) -> &mut Station {
+        &mut self.station
     }
 
     fn is_ready(&self) -> bool {
@@ -407,31 +374,18 @@ impl client::Client for Client {
     }
 
     fn why(&self) -> String {
-        match (&self.gone, &self.obstacle) {
-            (Some(failure), _) => failure.to_string(),
-            (None, Some(obstacle)) => obstacle.clone(),
-            (None, None) if !self.checking.is_empty() => {
-                "its address is still being checked".to_owned()
-            }
-            (None, None) => self.follow.why().unwrap_or_else(|| self.machine.explain()),
+        match &self.obstacle {
+            Some(obstacle) => obstacle.clone(),
+            None if !self.checking.is_empty() => "its address is still being checked".to_owned(),
+            None => self.follow.why().unwrap_or_else(|| self.machine.explain()),
         }
-    }
-
-    fn gone(&self) -> Option<&Failure> {
-        self.gone.as_ref()
-    }
-
-    fn take_notes(&mut self) -> Vec<Note> {
-        let mut notes = std::mem::take(&mut self.notes);
-        self.follow.take_notes(&mut notes);
-        notes
     }
 }
 
 impl Session for Client {
     fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
         let sockets = [
-            self.watch.as_fd(),
+            self.station.as_fd(),
             self.addresses.as_fd(),
             self.socket.as_fd(),
         ];
@@ -442,24 +396,22 @@ impl Session for Client {
     fn deadline(&self) -> Option<Instant> {
         let all = [
             self.machine.deadline(),
-            self.stats.deadline(),
+            self.station.stats.deadline(),
             self.follow.deadline(),
         ];
         all.into_iter().flatten().min()
     }
 
     fn wake(&mut self, now: Instant) {
-        match self.watch.change_of(self.link.index) {
-            Change::Nothing => {}
-            change => self.look_at_link(change, now),
-        }
+        let seen = self.station.look();
+        self.link_seen(seen, now);
         if self.addresses.changed() {
             self.addresses_changed(now);
         }
         self.read_messages(now);
         self.handle(Input::Timeout, now);
-        self.follow.wake(now);
-        self.stats.write(now);
+        self.follow.wake(now, &mut self.station);
+        self.station.stats.write(now);
     }
 }
 

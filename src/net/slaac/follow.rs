@@ -12,6 +12,7 @@ use crate::net::dhcp6::driver as dhcp6;
 use crate::net::dhcp6::event;
 use crate::net::driver::Session;
 use crate::net::link_local::Dad;
+use crate::net::station::Station;
 use crate::time::Instant;
 
 /// What follows the routers' flags on one interface.
@@ -52,7 +53,7 @@ impl Follow {
 
     /// What routers say now. A client that asks for an address goes on when they do not say so any more:
     /// its lease is the server's to end.
-    pub fn flags(&mut self, managed: bool, other: bool, notes: &mut Vec<Note>) {
+    pub fn flags(&mut self, managed: bool, other: bool, station: &mut Station) {
         let Some(options) = self.options.as_ref().filter(|_| managed || other) else {
             return;
         };
@@ -71,8 +72,9 @@ impl Follow {
         self.client = None;
         match dhcp6::Client::start(&self.name, options) {
             Ok(client) => self.client = Some((client, managed)),
-            Err(failure) => notes.push(Note::Remark(failure.to_string())),
+            Err(failure) => station.remark(failure.to_string()),
         }
+        self.tell(station);
     }
 
     /// Whether it has an address.
@@ -87,34 +89,37 @@ impl Follow {
         Some(format!("DHCPv6: {}", client.why()))
     }
 
+    /// Takes up what has come in for it.
+    pub fn wake(&mut self, now: Instant, station: &mut Station) {
+        if let Some((client, _)) = &mut self.client {
+            client.wake(now);
+        }
+        self.tell(station);
+    }
+
     /// What happened to it. Its problems spoil nothing that a router has given.
-    pub fn take_notes(&mut self, notes: &mut Vec<Note>) {
-        let taken = self.client.as_mut().map(|(client, _)| client.take_notes());
+    fn tell(&mut self, station: &mut Station) {
+        let client = self.client.as_mut();
+        let taken = client.map(|(client, _)| client.station_mut().take_notes());
         for note in taken.into_iter().flatten() {
-            notes.push(match note {
+            station.note(match note {
                 Note::Bound(text) => Note::Bound(format!("DHCPv6: {text}")),
                 Note::Problem(text) | Note::Remark(text) => Note::Remark(format!("DHCPv6: {text}")),
             });
         }
     }
-}
 
-impl Session for Follow {
-    fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
+    /// The descriptors whose readability it waits for.
+    pub fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
         if let Some((client, _)) = &self.client {
             client.watch(fds);
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    /// When it wants to be woken although nothing came in.
+    pub fn deadline(&self) -> Option<Instant> {
         self.client
             .as_ref()
             .and_then(|(client, _)| client.deadline())
-    }
-
-    fn wake(&mut self, now: Instant) {
-        if let Some((client, _)) = &mut self.client {
-            client.wake(now);
-        }
     }
 }

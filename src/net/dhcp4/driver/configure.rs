@@ -20,13 +20,13 @@ impl Client {
         let policy = &self.options.policy;
         let before = old.as_ref().map(|old| (&old.lease, &old.policy));
         let configured = Netlink::open().and_then(|mut netlink| {
-            apply::configure(&mut netlink, &self.link, policy, &lease, before)
+            apply::configure(&mut netlink, &self.station.link, policy, &lease, before)
         });
         match configured {
             Ok(failures) => failures
                 .iter()
-                .for_each(|failure| self.note(failure.to_string())),
-            Err(failure) => self.note(failure.to_string()),
+                .for_each(|failure| self.station.problem(failure.to_string())),
+            Err(failure) => self.station.problem(failure.to_string()),
         }
         let same = |old: &Kept| old.lease.address == lease.address;
         let first = old.as_ref().filter(|old| same(old));
@@ -43,12 +43,12 @@ impl Client {
         // The record last of what others see: whoever waits for it finds the rest done.
         let written = [
             self.publish(&kept.lease),
-            record::save(&self.link.name, KIND, &lines),
+            record::save(&self.station.link.name, KIND, &lines),
             self.memory.keep(&self.client_id, address),
         ];
         self.complain(written);
         if old.is_none_or(|old| old.lease != kept.lease) {
-            self.notes.push(Note::Bound(summary(&lines)));
+            self.station.note(Note::Bound(summary(&lines)));
         }
         self.kept = Some(kept);
     }
@@ -58,10 +58,10 @@ impl Client {
     pub(super) fn restore(&mut self) {
         let Some(kept) = &self.kept else { return };
         let failures = Netlink::open().map(|mut netlink| {
-            apply::set_routes(&mut netlink, &self.link, &kept.policy, &kept.lease)
+            apply::set_routes(&mut netlink, &self.station.link, &kept.policy, &kept.lease)
         });
         for failure in failures.unwrap_or_else(|failure| vec![failure]) {
-            self.note(failure.to_string());
+            self.station.problem(failure.to_string());
         }
     }
 
@@ -73,10 +73,10 @@ impl Client {
         lines.set("took", now.since(self.began).as_millis());
         let written = [
             self.publish(lease),
-            record::save(&self.link.name, KIND, &lines),
+            record::save(&self.station.link.name, KIND, &lines),
         ];
         self.complain(written);
-        self.notes.push(Note::Bound(summary(&lines)));
+        self.station.note(Note::Bound(summary(&lines)));
     }
 
     fn publish(&self, lease: &Lease) -> Result<(), Failure> {
@@ -84,7 +84,7 @@ impl Client {
             return Ok(());
         }
         let dns = Dns {
-            metric: apply::metric(self.link.index, &self.options.policy),
+            metric: apply::metric(self.station.link.index, &self.options.policy),
             servers: lease.dns.iter().map(|&server| server.into()).collect(),
             search: lease.search.clone(),
         };
@@ -108,16 +108,16 @@ impl Client {
             )),
             Loss::Released => None,
         };
-        told.into_iter().for_each(|told| self.remark(told));
+        told.into_iter().for_each(|told| self.station.remark(told));
         match Netlink::open() {
             Ok(mut netlink) => {
-                apply::deconfigure(&mut netlink, &self.link, &kept.policy, &kept.lease);
+                apply::deconfigure(&mut netlink, &self.station.link, &kept.policy, &kept.lease);
             }
-            Err(failure) => self.note(failure.to_string()),
+            Err(failure) => self.station.problem(failure.to_string()),
         }
         self.sockets.close_udp();
         let removed = [
-            record::remove(&self.link.name, KIND),
+            record::remove(&self.station.link.name, KIND),
             resolv::withdraw(&self.source()),
             match loss {
                 Loss::Expired | Loss::Ipv6Only => Ok(()),
@@ -129,12 +129,12 @@ impl Client {
 
     fn complain<const N: usize>(&mut self, results: [Result<(), Failure>; N]) {
         for failure in results.into_iter().filter_map(Result::err) {
-            self.note(failure.to_string());
+            self.station.problem(failure.to_string());
         }
     }
 
     fn source(&self) -> String {
-        format!("{}.{KIND}", self.link.name)
+        format!("{}.{KIND}", self.station.link.name)
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::{Client, KIND, Options, STATE, usable};
+use super::{Client, KIND, Options, PROTOCOL};
 use crate::failure::Failure;
+use crate::net::client::Note;
 use crate::net::dhcp4::event::Input;
 use crate::net::dhcp4::kept::Kept;
 use crate::net::lease as record;
-use crate::net::netlink::socket::Socket as Netlink;
 use crate::net::netlink::watch::Watch;
 use crate::net::resolv;
+use crate::net::station::Station;
 use crate::sys::signal::sleep_until;
 use crate::time::Instant;
 
@@ -21,9 +22,7 @@ const SENDING: Duration = Duration::from_secs(1);
 ///
 /// Errors: the interface is gone; Ctrl-C.
 pub fn release(name: &str) -> Result<bool, Failure> {
-    let mut netlink = Netlink::open()?;
-    let link = usable(&mut netlink, name)?;
-    let _ = record::remove(name, STATE);
+    let station = Station::open(&PROTOCOL, name, Watch::open()?)?;
     let now = Instant::now();
     let Some(kept) = Kept::load(name, now) else {
         return forget(name);
@@ -33,7 +32,7 @@ pub fn release(name: &str) -> Result<bool, Failure> {
         policy: kept.policy,
         ..Options::default()
     };
-    let mut client = Client::idle(&mut netlink, link, Watch::open()?, options)?;
+    let mut client = Client::idle(station, options)?;
     client.give_up(now)?;
     Ok(true)
 }
@@ -67,8 +66,8 @@ impl Client {
                 _ => {}
             }
         }
-        match self.notes.pop() {
-            Some(super::Note::Problem(text) | super::Note::Remark(text)) => Err(Failure::new(text)),
+        match self.station.take_notes().pop() {
+            Some(Note::Problem(text) | Note::Remark(text)) => Err(Failure::new(text)),
             _ => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Client, Hint, KIND, Options, STATE};
+use super::{Client, Hint, KIND, Options, PROTOCOL};
 use crate::failure::Failure;
 use crate::net::dhcp6::apply::Policy;
 use crate::net::dhcp6::event::{Input, Loss, Phase};
@@ -45,7 +45,7 @@ pub fn release(name: &str) -> Result<bool, Failure> {
     };
     let mut client = [Client::prepare(name, options)?];
     let [only] = &mut client;
-    if only.link.carrier {
+    if only.station.link.carrier {
         only.connect();
     }
     let end = Instant::now() + RELEASE;
@@ -57,7 +57,7 @@ pub fn release(name: &str) -> Result<bool, Failure> {
     }
     let [only] = &mut client;
     // What the machine has not taken up: configuration without a lease, or what has ended.
-    let _ = only.held.deconfigure(&only.link, Loss::Released);
-    let _ = lease::remove(name, STATE);
+    let _ = only.held.deconfigure(&only.station.link, Loss::Released);
+    let _ = lease::remove(name, &PROTOCOL.state());
     Ok(true)
 }

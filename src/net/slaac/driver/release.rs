@@ -1,6 +1,6 @@
 //! Giving up what a client has configured, after it has ended.
 
-use super::{KIND, STATE, source};
+use super::{KIND, PROTOCOL, source};
 use crate::failure::Failure;
 use crate::net::dhcp4::driver as ethernet;
 use crate::net::lease as record;
@@ -28,6 +28,6 @@ pub fn release(name: &str) -> Result<bool, Failure> {
     };
     target.remove(&Settings::read(&old));
     resolv::withdraw(&source(name))?;
-    let _ = record::remove(name, STATE);
+    let _ = record::remove(name, &PROTOCOL.state());
     record::remove(name, KIND).map(|()| true)
 }
