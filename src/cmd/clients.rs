@@ -85,7 +85,15 @@ impl Clients<'_> {
         let names = interfaces(call)?;
         let timeout = call.given.duration("timeout")?.unwrap_or(self.timeout);
         if call.given.flag("foreground") {
-            return self.keep(call, &names);
+            if call.shell.is_last() {
+                return self.keep(call, &names);
+            }
+            // What a client gives up does not come back, and a shell that goes on needs it.
+            let mut words = vec![self.protocol.kind.into()];
+            words.extend(call.given.words_but(&[]));
+            words.push("--".into());
+            words.extend(names.into_iter().map(OsString::from));
+            return Ok(call.shell.run_apart(words));
         }
         let mut pid1 = match call.given.flag("background") {
             true => Some(Pid1::required()?),

@@ -1,7 +1,7 @@
 //! The link-local address that a client sends from. Invariant: one that is in use is left as it is; only
 //! one that still waits for duplicate address detection is taken out and put in again.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, UdpSocket};
 
 use nix::errno::Errno;
 
@@ -20,6 +20,26 @@ pub enum Dad {
     Optimistic,
     /// After duplicate address detection (RFC 4862 §5.4): a second or two.
     Wait,
+}
+
+/// Whether there can be any IPv6 at all. Errors: the kernel was built or started without.
+pub fn kernel_has_ipv6() -> Result<(), Failure> {
+    // Where there is no /proc, only a socket tells.
+    match UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)) {
+        Err(error) if error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32) => {
+            Err(Failure::new("this kernel has no IPv6"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Errors: the kernel has no IPv6, or none on this interface.
+pub fn check(name: &str) -> Result<(), Failure> {
+    match sysctl::get(&format!("net/ipv6/conf/{name}/disable_ipv6")).as_deref() {
+        Ok(b"1") => Err(Failure::new(format!("IPv6 is turned off on {name}"))
+            .with_hint(format!("sysctl net.ipv6.conf.{name}.disable_ipv6=0"))),
+        _ => kernel_has_ipv6(),
+    }
 }
 
 /// The interface's link-local address, made where there is none; `None` while it is being checked, which

@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::iter::Peekable;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -133,7 +133,8 @@ fn start(shell: &mut Shell, given: Given, args: Vec<OsString>) -> Flow {
 
 fn file_or_command(shell: &mut Shell, name: OsString, args: Vec<OsString>) -> Flow {
     if cmd::find(&name).is_some() && !shell.options.has(Flag::NoExec) {
-        return shell.run_words([name].into_iter().chain(args).collect());
+        let words = [name].into_iter().chain(args).map(OsString::into_vec);
+        return shell.run_fields(words.collect(), true, true);
     }
     let bare = !name.as_bytes().contains(&b'/');
     match shell.run_script_file(Path::new(&name), args) {

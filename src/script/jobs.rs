@@ -429,9 +429,13 @@ fn end_group(leader: Pid, first: Signal) {
     let _ = killpg(leader, Signal::SIGCONT);
     let mut killed = false;
     loop {
-        match waitpid(leader, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => {}
-            _ => return,
+        let alive = matches!(
+            waitpid(leader, Some(WaitPidFlag::WNOHANG)),
+            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR)
+        );
+        // What is left of its group keeps the group's number from being used again.
+        if !alive && (killed || killpg(leader, None).is_err()) {
+            return;
         }
         if !killed && Instant::now().since(begin) >= GRACE {
             let _ = killpg(leader, Signal::SIGKILL);

@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, setpgid};
 
-use super::ast::{Command, Item, List, Pipeline};
+use super::ast::{Command, Item, List, Pipeline, Span};
 use super::jobs::{Job, State, tell};
 use super::options::Flag;
 use super::redirect::pipe;
@@ -168,12 +168,27 @@ impl Shell {
         if last && self.traps.is_empty() {
             return self.run_last(list);
         }
-        let mut job = Job::new(self.text_at(command.span));
         let body = &mut |shell: &mut Shell| shell.run_last(list);
+        self.run_child(self.text_at(command.span), None, command.span, body)
+    }
+
+    /// Does `body` in a child in the foreground and waits for it; `text`: what the job is called, `name`:
+    /// whose failure it is if there can be no child.
+    pub(super) fn run_child(
+        &mut self,
+        text: String,
+        name: Option<&str>,
+        span: Span,
+        body: &mut dyn FnMut(&mut Shell) -> Flow,
+    ) -> Flow {
+        let mut job = Job::new(text);
         match self.fork(Place::Foreground, &mut job, body) {
-            Ok(_) => self.wait_for_job(job),
+            Ok(_) => {
+                self.span = span;
+                self.wait_for_job(job)
+            }
             Err(failure) => {
-                self.report(command.span, None, &failure);
+                self.report(span, name, &failure);
                 Flow::Status(failure.status())
             }
         }

@@ -60,6 +60,8 @@ pub struct Shell {
     pub(super) span: Span,
     /// Somebody looks at the status of what runs: no `set -e`, no failure counted.
     pub(super) checked: bool,
+    /// Nothing follows the running built-in in this process.
+    pub(super) last: bool,
     /// The status of the last `$(…)` of the running command.
     pub(super) substituted: Option<u8>,
     status: u8,
@@ -99,6 +101,7 @@ impl Shell {
             source: None,
             span: Span::default(),
             checked: false,
+            last: false,
             substituted: None,
             status: 0,
             calls: 0,

@@ -8,9 +8,7 @@ use super::ast::{Assignment, Command, Part, Span, Word};
 use super::expand::{self, Error};
 use super::functions::Function;
 use super::grammar::is_declaring;
-use super::jobs::Job;
 use super::options::Flag;
-use super::pipeline::Place;
 use super::program::DEFAULT_PATH;
 use super::redirect::{self, Saved};
 use super::shell::Shell;
@@ -186,6 +184,7 @@ impl Shell {
             Found::Program => self.run_program(expanded.fields, span, last),
             Found::BuiltIn(command) => {
                 let special = expanded.fields.first().is_some_and(|name| is_special(name));
+                self.last = last;
                 match self.run_built_in(command, expanded.fields, span) {
                     Ok(flow) => flow,
                     Err((status, true)) if special => self.abandon(status),
@@ -263,17 +262,20 @@ impl Shell {
             return run(self);
         }
         let text: Vec<_> = fields.iter().map(|field| displayed(field)).collect();
-        let mut job = Job::new(text.join(" "));
-        match self.fork(Place::Foreground, &mut job, run) {
-            Ok(_) => {
-                self.span = span;
-                self.wait_for_job(job)
-            }
-            Err(failure) => {
-                self.report(span, Some(&name), &failure);
-                Flow::Status(failure.status())
-            }
-        }
+        self.run_child(text.join(" "), Some(&name), span, run)
+    }
+
+    /// Whether the running built-in is all that this process still does: it may change it for ever.
+    pub(crate) fn is_last(&self) -> bool {
+        self.last && self.traps.is_empty()
+    }
+
+    /// Runs a built-in in a child: one that changes its process for ever.
+    pub(crate) fn run_apart(&mut self, words: Vec<OsString>) -> Flow {
+        let fields: Vec<_> = words.into_iter().map(OsString::into_vec).collect();
+        let text: Vec<_> = fields.iter().map(|field| displayed(field)).collect();
+        let run = &mut |shell: &mut Shell| shell.run_fields(fields.clone(), false, true);
+        self.run_child(text.join(" "), None, self.span, run)
     }
 
     /// Runs a command given as fields; `functions`: they are looked at, too.
@@ -285,9 +287,11 @@ impl Shell {
         match self.resolve(name, functions) {
             Found::Function(function) => self.call_function(&function, fields),
             Found::Program => self.run_program(fields, span, last),
-            Found::BuiltIn(command) => self
-                .run_built_in(command, fields, span)
-                .unwrap_or_else(|(status, _)| Flow::Status(status)),
+            Found::BuiltIn(command) => {
+                self.last = last;
+                self.run_built_in(command, fields, span)
+                    .unwrap_or_else(|(status, _)| Flow::Status(status))
+            }
         }
     }
 

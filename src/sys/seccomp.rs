@@ -13,16 +13,16 @@ pub const MACHINE: Option<u32> = if cfg!(target_arch = "x86_64") {
     None
 };
 
-/// Puts the filter in force for this thread. Errors: EACCES (without no_new_privs), EINVAL (the kernel
-/// has no filters, or this is none).
+/// Puts the filter in force for this thread. Errors: EACCES (without no_new_privs), ENOSYS or EINVAL (the
+/// kernel has no filters), EINVAL (this is none).
 pub fn install(filter: &[Instruction]) -> Result<(), Errno> {
     let program = libc::sock_fprog {
         len: filter.len() as libc::c_ushort,
         // The kernel only reads it.
         filter: filter.as_ptr().cast_mut(),
     };
-    let mode = libc::SECCOMP_MODE_FILTER as libc::c_ulong;
+    let mode = libc::SECCOMP_SET_MODE_FILTER;
     // SAFETY: the program and its instructions outlive the call.
-    let done = unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) };
+    let done = unsafe { libc::syscall(libc::SYS_seccomp, mode, 0, &raw const program) };
     Errno::result(done).map(drop)
 }

@@ -15,7 +15,10 @@ use nix::pty::{Winsize, openpty};
 pub const LIMIT: Duration = Duration::from_secs(15);
 
 /// The binary under test.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_initsh");
+pub const BINARY: &str = match option_env!("INITSH_BINARY") {
+    Some(path) => path,
+    None => env!("CARGO_BIN_EXE_initsh"),
+};
 
 /// A process on a terminal.
 pub struct Tty {

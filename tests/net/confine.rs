@@ -110,7 +110,7 @@ fn a_kept_client_keeps_three_capabilities_and_renews() {
 fn services_tell_the_rights_of_a_client_of_pid1() {
     let Some(lab) = Lab::new() else { return };
     let script = format!(
-        "for n in 1 2 3 4 5 6 7 8 9; do [ -e \"$INITSH_RUN/control\" ] || sleep 0.1; done
+        "until [ -e \"$INITSH_RUN/control\" ]; do sleep 0.05; done
          '{INITSH}' dhcp4 eth0; '{INITSH}' spawn --name other -- sleep 9
          '{INITSH}' services --rights; '{INITSH}' services --json; '{INITSH}' ps; '{INITSH}' poweroff"
     );
@@ -142,4 +142,73 @@ fn services_tell_the_rights_of_a_client_of_pid1() {
         .lines()
         .find(|line| line.contains("dhcp4 --foreground"));
     assert!(client.unwrap().contains(" confined "), "{text}");
+}
+
+/// What a client gives up never comes back: it may not be the shell's.
+#[test]
+fn a_script_that_runs_a_client_keeps_its_own_rights() {
+    let Some(lab) = Lab::new() else { return };
+    let script = "dhcp4 --foreground --dns eth0 & dhcp4 --foreground nonsense
+        while [ ! -e $INITSH_RUN/leases/eth0.dhcp4 ]; do sleep 0.05; done; kill $!
+        timeout 0.2 dhcp4 --foreground eth0
+        /bin/grep -E '^(CapEff|NoNewPrivs|Seccomp|SigBlk):' /proc/self/status";
+    let output = lab.command(INITSH, &["-c", script]).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    for (key, value) in [
+        ("SigBlk:", "0000000000000000"),
+        ("NoNewPrivs:", "0"),
+        ("Seccomp:", "0"),
+    ] {
+        assert!(shown.contains(&format!("{key}\t{value}\n")), "{output:?}");
+    }
+    assert!(!shown.contains(THREE), "{output:?}");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("nonsense: ENODEV"), "{error}");
+}
+
+/// As on a kernel that was built without Landlock and without filters of system calls.
+#[test]
+fn a_client_goes_on_without_what_the_kernel_lacks() {
+    let Some(lab) = Lab::new() else { return };
+    // With -D the client stays the child of this test.
+    let lacking = [
+        "-D",
+        "-o",
+        "/dev/null",
+        "-e",
+        "inject=landlock_create_ruleset:error=ENOSYS",
+        "-e",
+        "inject=seccomp:error=EINVAL",
+        INITSH,
+        "dhcp4",
+        "--foreground",
+        "--dns",
+        "eth0",
+    ];
+    let client = Client(lab.command("strace", &lacking).spawn().unwrap());
+    eventually("renewed", Duration::from_secs(30), || {
+        lab.server.count("DHCPACK") >= 2
+    });
+    let record = lab.scratch.text("run/leases/eth0.dhcp4.confined");
+    for line in [
+        "no_new_privs=yes",
+        "landlock=no (Function not implemented)",
+        "capabilities=yes",
+        "seccomp=no (Invalid argument)",
+    ] {
+        assert!(record.contains(&format!("{line}\n")), "{record}");
+    }
+    assert_eq!(client.status("Seccomp:"), "0");
+    let pid = client.0.id().to_string();
+    let output = lab.command(INITSH, &["ps", "--rights"]).output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let rights = shown
+        .lines()
+        .skip_while(|line| line.split_whitespace().next() != Some(&pid))
+        .nth(1)
+        .unwrap_or_default();
+    assert_eq!(
+        rights.trim(),
+        "net_bind_service net_admin net_raw, no_new_privs"
+    );
 }

@@ -91,7 +91,7 @@ fn with_a_pid1_the_lease_is_kept_by_a_service() {
     let script = format!(
         "i() {{ echo \"== $*\"; '{INITSH}' \"$@\"; }}
          exec 2>&1
-         for n in 1 2 3 4 5 6 7 8 9; do [ -e \"$INITSH_RUN/control\" ] || sleep 0.1; done
+         until [ -e \"$INITSH_RUN/control\" ]; do sleep 0.05; done
          i dhcp4 eth0; i services; i get net.eth0.dns; i dhcp4 --no-routes eth0
          i dhcp4 --timeout 0.5 eth1; i dhcp4 eth9; i services
          i dhcp4 --release eth0; i dhcp4 --background eth0; i poweroff"

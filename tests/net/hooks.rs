@@ -182,6 +182,67 @@ fn a_script_that_fails_or_hangs_is_told_of_and_does_not_end_the_hook() {
     lab.sees(&["bound", "renew"]);
 }
 
+/// What a script leaves in the background is its own business; where its time is over, all of it ends.
+#[test]
+fn children_in_the_background_are_not_waited_for_and_end_with_a_script_that_hangs() {
+    let Some(lab) = Lab::new() else { return };
+    lab.record("eth0.dhcp4", V4);
+    let text = "sh -c 'trap \"\" TERM; echo $$ >>pids; while :; do sleep 0.1; done' &
+                while [ ! -s pids ]; do sleep 0.01; done; echo $event >>out
+                case $event in bound) sleep 1000 ;; esac";
+    let hook = lab.hook(&["--timeout", "1", "bound,renew", "eth0", "-c", text]);
+    eventually("it is told", WAIT, || {
+        lab.scratch.text("said").contains("took too long")
+    });
+    let pids = || lab.scratch.text("pids");
+    let lives = |pid: &str| {
+        let state = fs::read_to_string(format!("/proc/{pid}/status"));
+        state.is_ok_and(|text| !text.contains("State:\tZ"))
+    };
+    assert!(!lives(pids().trim()), "{}", pids());
+    lab.record("eth0.dhcp4", &V4.replace("1000", "2000"));
+    lab.sees(&["bound", "renew"]);
+    // A minute of it would be in the way of the next event.
+    lab.record("eth0.dhcp4", &V4.replace("1000", "3000"));
+    lab.sees(&["bound", "renew", "renew"]);
+    eventually("all have begun", WAIT, || pids().lines().count() == 3);
+    drop(hook);
+    let left: Vec<String> = pids().lines().skip(1).map(str::to_owned).collect();
+    for pid in left {
+        assert!(lives(&pid), "{pid}");
+        let pid = nix::unistd::Pid::from_raw(pid.parse().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL).unwrap();
+    }
+}
+
+#[test]
+fn a_script_that_is_gone_or_cannot_be_read_is_told_of_each_time() {
+    let Some(lab) = Lab::new() else { return };
+    let path = lab.scratch.path("script");
+    // Nobody has to make it executable.
+    fs::write(&path, "echo $event >>out\n").unwrap();
+    let _hook = lab.hook(&["bound,renew", "eth0", &path.display().to_string()]);
+    lab.record("eth0.dhcp4", V4);
+    lab.sees(&["bound"]);
+    fs::remove_file(&path).unwrap();
+    let said = |what: &str| {
+        eventually(what, WAIT, || lab.scratch.text("said").contains(what));
+    };
+    lab.record("eth0.dhcp4", &V4.replace("1000", "2000"));
+    said("script: ENOENT");
+    said("script: status 127\n");
+    fs::create_dir(&path).unwrap();
+    lab.record("eth0.dhcp4", &V4.replace("1000", "3000"));
+    said("script: EISDIR");
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, "if\n").unwrap();
+    lab.record("eth0.dhcp4", &V4.replace("1000", "4000"));
+    said("script: status 2\n");
+    fs::write(&path, "echo again >>out\n").unwrap();
+    lab.record("eth0.dhcp4", &V4.replace("1000", "5000"));
+    lab.sees(&["bound", "again"]);
+}
+
 #[test]
 fn who_ends_a_hook_ends_its_script() {
     let Some(lab) = Lab::new() else { return };

@@ -58,7 +58,11 @@ fn the_recipe_of_the_page() {
     let script = lab.scratch.path("recipe.run");
     fs::write(
         &script,
-        format!("{}services\nwhile true; do sleep 1; done\n", recipe()),
+        format!(
+            "until [ -e \"$INITSH_RUN/control\" ]; do sleep 0.05; done
+             {}services\nwhile true; do sleep 1; done\n",
+            recipe()
+        ),
     )
     .unwrap();
     let mut command = lab.command("timeout", &["-k", "5", "120", "unshare"]);

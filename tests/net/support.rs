@@ -95,8 +95,11 @@ impl Drop for Namespace {
     }
 }
 
-/// The binary under test.
-pub const INITSH: &str = env!("CARGO_BIN_EXE_initsh");
+/// The binary under test; docs/testing.md tells of `INITSH_BINARY`.
+pub const INITSH: &str = match option_env!("INITSH_BINARY") {
+    Some(path) => path,
+    None => env!("CARGO_BIN_EXE_initsh"),
+};
 
 fn run(program: &str, args: &[&str]) -> String {
     let mut command = Command::new(program);

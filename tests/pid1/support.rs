@@ -16,7 +16,10 @@ use nix::unistd::Pid;
 
 use super::contained::{children, status_field};
 
-pub const INITSH: &str = env!("CARGO_BIN_EXE_initsh");
+pub const INITSH: &str = match option_env!("INITSH_BINARY") {
+    Some(path) => path,
+    None => env!("CARGO_BIN_EXE_initsh"),
+};
 
 /// The longest that anything here may take. Only what never happens takes that long.
 pub const LIMIT: Duration = Duration::from_secs(60);

@@ -54,7 +54,7 @@ impl Shell {
 
     fn program(self) -> &'static str {
         match self {
-            Self::Initsh => env!("CARGO_BIN_EXE_initsh"),
+            Self::Initsh => option_env!("INITSH_BINARY").unwrap_or(env!("CARGO_BIN_EXE_initsh")),
             Self::Dash => "dash",
         }
     }

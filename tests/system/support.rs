@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub const INITSH: &str = env!("CARGO_BIN_EXE_initsh");
+pub const INITSH: &str = match option_env!("INITSH_BINARY") {
+    Some(path) => path,
+    None => env!("CARGO_BIN_EXE_initsh"),
+};
 
 /// What a program printed, and its status (128 + N for signal N).
 #[derive(Debug, PartialEq, Eq)]

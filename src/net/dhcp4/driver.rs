@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::net::client::{self, Protocol};
 use crate::net::driver::Session;
 use crate::net::lease as record;
+use crate::net::link_local;
 use crate::net::netlink::addr;
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket as Netlink;
@@ -340,7 +341,11 @@ fn config(netlink: &mut Netlink, link: &Link, options: &Options) -> Result<Confi
         // It tells its links apart by their addresses.
         broadcast: link.kind.as_deref() == Some("ipvlan"),
         inform,
-        wants: options.wants.clone(),
+        wants: Wants {
+            // RFC 8925 §3.2: only a host that can do without IPv4 says so.
+            yield_to_ipv6: options.wants.yield_to_ipv6 && link_local::check(&link.name).is_ok(),
+            ..options.wants.clone()
+        },
     })
 }
 

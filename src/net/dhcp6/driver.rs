@@ -18,7 +18,7 @@ use super::record::{self, Holder};
 use super::udp::{Datagram, LONGEST, Udp};
 use crate::failure::Failure;
 use crate::net::client::{self, Note, Protocol};
-pub use crate::net::dhcp4::driver::usable;
+use crate::net::dhcp4::driver as ethernet;
 use crate::net::driver::Session;
 use crate::net::link_local::{self, Dad};
 use crate::net::netlink::link::Link;
@@ -393,6 +393,14 @@ impl Session for Client {
         self.handle(Input::Timeout, now);
         self.station.stats.write(now);
     }
+}
+
+/// The interface, if a client can work on it.
+///
+/// Errors: no such interface, not an Ethernet interface, no IPv6.
+fn usable(netlink: &mut Netlink, name: &str) -> Result<Link, Failure> {
+    let link = ethernet::usable(netlink, name)?;
+    link_local::kernel_has_ipv6().map(|()| link)
 }
 
 fn config(link: &Link, options: &Options) -> Result<Config, Failure> {

@@ -159,9 +159,10 @@ fn explain(refusal: Refusal, verb: &str, address: &Address) -> Failure {
         Errno::EADDRNOTAVAIL if verb == "remove" => failure.with_hint(format!(
             "{name} has no such address; 'addr {name}' lists them"
         )),
-        Errno::EACCES | Errno::EOPNOTSUPP if address.ip.is_ipv6() => failure.with_hint(format!(
+        Errno::EACCES if address.ip.is_ipv6() => failure.with_hint(format!(
             "is IPv6 on? sysctl net.ipv6.conf.{name}.disable_ipv6"
         )),
+        Errno::EOPNOTSUPP if address.ip.is_ipv6() => failure.with_hint("this kernel has no IPv6"),
         _ => failure,
     }
 }

@@ -239,6 +239,9 @@ fn explain(refusal: Refusal, verb: &str, route: &Route) -> Failure {
         ),
         Errno::ENETDOWN => failure.with_hint("the link is down; set it up first"),
         Errno::ESRCH => failure.with_hint("no such route; 'route' lists them"),
+        Errno::EOPNOTSUPP if route.destination.is_ipv6() => {
+            failure.with_hint("this kernel has no IPv6")
+        }
         Errno::EINVAL => failure.with_hint("is the destination a network, without host bits?"),
         _ => failure,
     }

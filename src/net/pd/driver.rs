@@ -18,6 +18,7 @@ use crate::net::driver::Session;
 use crate::net::forwarding;
 use crate::net::lease::{self, Record};
 use crate::net::lease_watch::LeaseWatch;
+use crate::net::link_local;
 use crate::net::netlink::addr::{self, Address};
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket as Netlink;
@@ -360,7 +361,7 @@ pub fn usable(netlink: &mut Netlink, name: &str) -> Result<Link, Failure> {
     if link.hardware == libc::ARPHRD_LOOPBACK || !lease::is_interface_name(name) {
         return Err(Failure::new(format!("{name} is no link to other machines")));
     }
-    Ok(link)
+    link_local::kernel_has_ipv6().map(|()| link)
 }
 
 /// `2001:db8:1:5::1/64, subnet 5 of 2001:db8:1::/56 from wan`

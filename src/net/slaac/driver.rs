@@ -420,8 +420,7 @@ impl Session for Client {
 /// Errors: no such interface, not an Ethernet interface, no IPv6 in the kernel or on the interface.
 pub fn usable(netlink: &mut Netlink, name: &str) -> Result<Link, Failure> {
     let link = ethernet::usable(netlink, name)?;
-    Parameters::of(name).check()?;
-    Ok(link)
+    link_local::check(name).map(|()| link)
 }
 
 fn source(name: &str) -> String {

@@ -1,10 +1,6 @@
 //! The kernel's IPv6 parameters of one interface (`/proc/sys/net/ipv6`). Invariant: what cannot be written
 //! is told once and is never fatal; without /proc the kernel's own values stay.
 
-use std::net::{Ipv6Addr, UdpSocket};
-
-use nix::errno::Errno;
-
 use crate::failure::Failure;
 use crate::net::link_local::{self, Dad};
 use crate::system::sysctl;
@@ -34,22 +30,6 @@ impl Parameters {
             told: false,
             retransmit: RETRANSMIT,
             hurried: false,
-        }
-    }
-
-    /// Errors: the kernel has no IPv6, or none on this interface.
-    pub fn check(&self) -> Result<(), Failure> {
-        let name = &self.name;
-        match sysctl::get(&format!("net/ipv6/conf/{name}/disable_ipv6")).as_deref() {
-            Ok(b"1") => Err(Failure::new(format!("IPv6 is turned off on {name}"))
-                .with_hint(format!("sysctl net.ipv6.conf.{name}.disable_ipv6=0"))),
-            // Where there is no /proc, only a socket tells.
-            _ => match UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)) {
-                Err(error) if error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32) => {
-                    Err(Failure::new("this kernel has no IPv6"))
-                }
-                _ => Ok(()),
-            },
         }
     }
 
