@@ -72,6 +72,60 @@ fn no_ipv6_costs_no_time() {
     assert_eq!(guest.end(), 0);
 }
 
+/// IPv4 does not notice, and whoever asks for more is told why there is none, at once.
+#[test]
+fn a_kernel_without_ipv6_and_without_landlock() {
+    let Some(setup) = Setup::new() else { return };
+    let setup = setup.append("ipv6.disable=1 lsm=lockdown,yama");
+    let mut guest = card(setup, Some("")).start();
+    let shown = table(&mut guest);
+    assert!(shown.contains("10.0.2.15/24"), "{shown}");
+    assert!(!shown.contains("slaac"), "{shown}");
+    guest.shell();
+    for line in guest.log().lines() {
+        assert!(
+            !line.starts_with("boot.run:") || line.contains(" 0 failed"),
+            "{line}"
+        );
+    }
+    guest.ok("waitfor --timeout 0.1 online");
+    let (error, status) = guest.run("waitfor --timeout 0.1 online 6");
+    assert_eq!(status, 1, "{error}");
+    guest.ok("net");
+    for command in [
+        "slaac eth0",
+        "slaac --once eth0",
+        "slaac --foreground eth0",
+        "dhcp6 --timeout 50 eth0",
+        "dhcp6 --background eth0",
+        "ra --timeout 50 eth0",
+        "ra --once eth0",
+        "pd assign eth0",
+        "addr add 2001:db8::1/64 dev eth0",
+        "route add default via fe80::1 dev eth0",
+    ] {
+        let (error, status) = guest.run(command);
+        assert_eq!(status, 1, "{command}: {error}");
+        assert!(
+            error.contains("this kernel has no IPv6"),
+            "{command}: {error}"
+        );
+    }
+    let services = guest.ok("services --rights");
+    assert_eq!(services.lines().count(), 2, "{services}");
+    let rights = "dhcp4.eth0  net_bind_service net_admin net_raw, no_new_privs, seccomp";
+    assert!(services.contains(rights), "{services}");
+    let why = "landlock=no (Operation not supported on transport endpoint)";
+    let record = guest.ok("cat /run/initsh/leases/eth0.dhcp4.confined");
+    assert!(record.contains(why), "{record}");
+    assert!(guest.ok("ps").contains(" confined "));
+    // Renewing needs nothing of what is not there.
+    guest.ok("kill -9 ${svc.dhcp4.eth0.pid}");
+    guest.ok("waitfor --timeout 30 service dhcp4.eth0 running");
+    guest.type_text("poweroff --status 5\n");
+    assert_eq!(guest.end(), 5);
+}
+
 #[test]
 fn ipv6_alone_is_online() {
     let Some(setup) = Setup::new() else { return };

@@ -65,6 +65,10 @@ fn a_network_that_prefers_ipv6_alone_gets_its_will() {
     assert!(!lab.addresses().contains("inet "));
     assert_eq!(server.count("DHCPREQUEST"), 0);
     lab.bound(&["--once", "--ipv4"]);
+    // Nor does a machine that cannot do without IPv4 ask for that.
+    assert!(lab.dhcp4(&["--release", "eth0"]).status.success());
+    lab.client.sysctl("net/ipv6/conf/eth0/disable_ipv6", "1");
+    lab.bound(&["--once"]);
 }
 
 #[test]
