@@ -18,6 +18,8 @@ ACCEL ?= tcg
 FUZZ_SECONDS ?= 30
 QEMU_OPTIONS ?=
 export ACCEL
+# Of what cargo has to download.
+export CARGO_NET_RETRY ?= 10
 ifdef KERNEL
 export KERNEL
 endif

@@ -14,7 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::openpty;
 
 const INITSH: &str = env!("CARGO_BIN_EXE_initsh");
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 fn skipped() -> bool {
     let skip = std::env::var_os("INITSH_SKIP_NET").is_some_and(|value| value == "1");

@@ -99,7 +99,7 @@ impl Session {
                 Err(Line::Text(_) | Line::Again) => continue,
                 Err(Line::End) => return Ended::Input(shell.last_status()),
             };
-            signal::clear_interrupt();
+            // Ctrl-C from here on is for this command, even if it has not begun yet.
             let flow = match shell.parse(self.name(), &text, first) {
                 Ok(script) => shell.run_script(&script),
                 Err(error) => shell.show_syntax_error(&error, self.name(), &text, first),

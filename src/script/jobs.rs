@@ -288,6 +288,13 @@ impl Jobs {
         }
     }
 
+    /// Ctrl-C that came before the job had the terminal has reached the shell alone.
+    pub fn pass_interrupt_on(&self, job: &Job) {
+        if let (true, true, Some(group)) = (self.control(), signal::interrupted(), job.group) {
+            let _ = killpg(group, Signal::SIGINT);
+        }
+    }
+
     /// Gives the terminal to a job, or back to the shell.
     pub fn hand_terminal(&self, group: Option<Pid>) {
         if let Some(terminal) = &self.terminal {

@@ -48,6 +48,9 @@ impl Shell {
             Fork::Parent(pid) => {
                 if place != Place::Substitution {
                     self.jobs.place(job, pid, place != Place::Background);
+                    if place != Place::Background {
+                        self.jobs.pass_interrupt_on(job);
+                    }
                 }
                 job.add(pid);
                 Ok(pid)
@@ -70,10 +73,15 @@ impl Shell {
         }
         let controlled = self.jobs.control();
         signal::reset_for_child();
+        // Ctrl-C since the command was chosen: our parent's handler has taken it, and waits for us now.
+        let interrupted = signal::interrupted();
         self.traps.enter_child();
         self.jobs.enter_child();
         self.leave_prompt();
         if place != Place::Background {
+            if interrupted {
+                let _ = signal::send(nix::unistd::getpid().as_raw(), Signal::SIGINT as i32);
+            }
             return;
         }
         self.checked = false;

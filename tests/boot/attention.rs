@@ -1,8 +1,5 @@
 //! Somebody at the console, nobody, or no console at all.
 
-use std::thread::sleep;
-use std::time::Duration;
-
 use super::guest::Setup;
 
 /// The running command ends, the script stops, and there is a shell that works.
@@ -17,7 +14,6 @@ fn control_c_stops_the_boot_script() {
         )
         .start();
     guest.wait_for("slow-42");
-    sleep(Duration::from_secs(1));
     guest.type_text("\u{3}");
     guest.wait_for("stopped by Ctrl-C");
     guest.shell();
@@ -32,7 +28,7 @@ fn control_c_stops_the_boot_script() {
 fn an_idle_prompt_ends_the_machine() {
     let Some(setup) = Setup::new() else { return };
     let mut guest = setup
-        .append("initsh.after=shell initsh.idle=4 initsh.delay=0")
+        .append("initsh.after=shell initsh.idle=10 initsh.delay=0")
         .start();
     guest.shell();
     assert_eq!(guest.ok("echo $((6 * 7))"), "42\n");
@@ -56,11 +52,14 @@ fn no_console_does_not_stop_a_boot() {
 fn only_the_chosen_key_opens_the_shell() {
     let Some(setup) = Setup::new() else { return };
     let mut guest = setup
-        .append("initsh.interrupt=esc initsh.delay=8 initsh.after=poweroff")
+        .append("initsh.interrupt=esc initsh.delay=120 initsh.after=poweroff")
         .start();
     guest.wait_for("Esc opens the shell");
     guest.type_text("x\r y\u{3}");
-    guest.wait_for("in 6 s");
+    // It goes on, a line a second, of which a busy machine may leave some out.
+    for _ in 0..3 {
+        guest.wait_for("Esc opens the shell");
+    }
     guest.type_text("\u{1b}[A");
     guest.shell();
     assert_eq!(guest.ok("echo $((6 * 7))"), "42\n");

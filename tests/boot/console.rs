@@ -19,18 +19,15 @@ fn control_c_ends_the_foreground_command() {
     let Some(mut guest) = at_the_shell() else {
         return;
     };
-    let shell = guest.ok("echo $$");
+    let shell = guest.value("$$");
     for command in ["sleep 1000", "cat", "while true; do sleep 1; done"] {
-        guest.type_text(&format!("echo st''arted; {command}\n"));
-        guest.wait_for("started\n");
+        guest.begin(command);
         sleep(Duration::from_millis(500));
         guest.type_text("\u{3}");
         guest.prompt();
-        assert_eq!(guest.ok("echo $$"), shell, "after {command}");
+        assert_eq!(guest.value("$$"), shell, "after {command}");
     }
-    guest.type_text("sleep 1000\n");
-    guest.wait_for("sleep 1000");
-    sleep(Duration::from_millis(500));
+    guest.begin("sleep 1000");
     guest.type_text("\u{3}");
     guest.wait_for("[130]");
     guest.prompt();
@@ -49,7 +46,7 @@ fn history_and_completion() {
     guest.prompt();
     // Arrow up: the same line again.
     guest.type_text("\u{1b}[A");
-    sleep(Duration::from_millis(500));
+    guest.wait_for("echo \"n is");
     guest.type_text("\n");
     guest.wait_for("n is 3\n");
     guest.prompt();
@@ -73,6 +70,7 @@ fn the_tools_of_the_first_minutes() {
     let Some(mut guest) = at_the_shell() else {
         return;
     };
+    guest.ok("waitfor --timeout 60 online 4");
     assert!(guest.ok("ps").contains("init"));
     assert!(guest.ok("link").contains("eth0"));
     assert!(guest.ok("addr").contains("10.0.2.15"));

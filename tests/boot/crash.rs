@@ -31,7 +31,7 @@ fn debug_image(setup: Setup) -> Setup {
 }
 
 fn pid_of(guest: &mut Guest, service: &str) -> String {
-    guest.ok(&format!("echo ${{svc.{service}.pid}}"))
+    guest.value(&format!("${{svc.{service}.pid}}"))
 }
 
 #[test]

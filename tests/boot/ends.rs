@@ -39,12 +39,18 @@ fn the_words_of_a_panic_are_not_one() {
 
 #[test]
 fn a_guest_that_does_not_end_is_124() {
-    let Some(setup) = with_script("echo still here\nsleep 1000\n") else {
-        return;
-    };
-    let mut guest = setup.option("--timeout", "30").start();
-    guest.wait_for("still here");
-    assert_eq!(guest.end(), 124);
+    // On a busy machine it may not even have begun by then.
+    for seconds in ["15", "60", "120"] {
+        let Some(setup) = with_script("echo still here\nsleep 1000\n") else {
+            return;
+        };
+        let mut guest = setup.option("--timeout", seconds).start();
+        assert_eq!(guest.end(), 124);
+        if guest.log().contains("still here") {
+            return;
+        }
+    }
+    panic!("it never began");
 }
 
 #[test]
@@ -63,6 +69,8 @@ fn ctrl_alt_delete_is_an_orderly_reboot() {
     let Some(setup) = Setup::new() else { return };
     let mut guest = setup.append("initsh.after=shell initsh.delay=0").start();
     guest.shell();
+    // Its driver looks for it in the background.
+    guest.ok("until case $(cat /proc/bus/input/devices) in *eyboard*) ;; *) false ;; esac; do sleep 0.1; done");
     guest.send_key("ctrl-alt-delete");
     assert_eq!(guest.end(), 0);
     assert!(guest.log().contains("reboot: Restarting system"));

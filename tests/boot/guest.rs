@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-/// Seconds that a guest may take for one step; software emulation on a busy machine is slow.
-pub const STEP: u64 = 60;
+/// Seconds that a guest may take for one step. A boot takes two where nothing else runs, and more than sixty
+/// where a dozen of compilers do: software emulation on a busy machine is slow.
+pub const STEP: u64 = 300;
 
 /// Seconds that one guest may live.
-const LIFE: &str = "240";
+const LIFE: &str = "1500";
 
 /// The project's directory.
 pub fn top() -> &'static Path {
@@ -183,6 +184,8 @@ impl Setup {
             log,
             seen: 0,
             commands: 0,
+            started: Instant::now(),
+            boot: Duration::ZERO,
             monitor,
             _scratch: self.scratch,
         }
@@ -274,6 +277,9 @@ pub struct Guest {
     seen: usize,
     /// Commands run by [`Guest::run`]: gives each its own end mark.
     commands: u32,
+    started: Instant,
+    /// What it took until the first text that was waited for.
+    boot: Duration,
     monitor: PathBuf,
     _scratch: Scratch,
 }
@@ -298,6 +304,9 @@ impl Guest {
             if let Some(end) = found {
                 let between = new[..end].to_owned();
                 self.seen += end;
+                if self.boot.is_zero() {
+                    self.boot = self.started.elapsed();
+                }
                 return between;
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -333,10 +342,23 @@ impl Guest {
         self.wait_for("# ")
     }
 
-    /// Presses a key in the first countdown and waits for the prompt.
+    /// Waits for a shell's first prompt.
     pub fn shell(&mut self) {
         self.wait_for("initsh:/");
         self.prompt();
+    }
+
+    /// What something that takes at most `limit` seconds in the guest may take from out here: four times what
+    /// the boot took is added, which is eight seconds where nothing else runs.
+    pub fn patience(&self, limit: u64) -> Duration {
+        Duration::from_secs(limit) + self.boot * 4
+    }
+
+    /// Types a command that goes on until it is interrupted, and waits until the line runs: the terminal is
+    /// the command's then, and Ctrl-C is a signal and no byte.
+    pub fn begin(&mut self, command: &str) {
+        self.type_text(&format!("echo st''arted; {command}\n"));
+        self.wait_for("started\n");
     }
 
     /// Runs a command at the prompt: what it printed, and its status.
@@ -363,11 +385,23 @@ impl Guest {
         output
     }
 
+    /// What a word stands for in the guest. Unlike [`Guest::ok`] it is not disturbed by what PID 1 and the
+    /// network clients may have to say at the same time: each line is written at once.
+    pub fn value(&mut self, word: &str) -> String {
+        let shown = self.ok(&format!("echo \"=$((6 * 7)) {word}\""));
+        let value = shown.split_once("=42 ").map(|(_, rest)| rest);
+        let value = value.and_then(|rest| rest.split_once('\n'));
+        value
+            .unwrap_or_else(|| panic!("{word}: {shown}"))
+            .0
+            .to_owned()
+    }
+
     /// Presses keys on the machine's keyboard through QEMU's monitor: `ctrl-alt-delete`.
     pub fn send_key(&self, keys: &str) {
         let stream = UnixStream::connect(&self.monitor).expect("QMP");
         stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
+            .set_read_timeout(Some(Duration::from_secs(STEP)))
             .expect("QMP");
         let mut replies = BufReader::new(stream.try_clone().expect("QMP"));
         let mut writer = stream;
@@ -403,16 +437,30 @@ impl Guest {
         }))
     }
 
-    /// Waits for the end; the status of `scripts/qemu`.
+    /// Waits for the end, and for the last of what was printed; the status of `scripts/qemu`.
     pub fn end(&mut self) -> i32 {
         let deadline = Instant::now() + Duration::from_secs(STEP);
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().expect("wait") {
+                self.hear_out();
                 return status.code().unwrap_or(-1);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
         panic!("the guest does not end");
+    }
+
+    /// Waits until both streams of the program that has ended are read.
+    fn hear_out(&self) {
+        let log = self.log.text.lock().expect("log");
+        let time = Duration::from_secs(STEP);
+        let open = |text: &mut Text| text.ended < 2;
+        let (_log, over) = self
+            .log
+            .more
+            .wait_timeout_while(log, time, open)
+            .expect("log");
+        assert!(!over.timed_out(), "somebody still has the guest's output");
     }
 }
 

@@ -43,9 +43,7 @@ fn console_on_hvc0() {
         .start();
     guest.shell();
     assert!(guest.ok("cat /proc/consoles").contains("hvc0"));
-    guest.type_text("sleep 1000\n");
-    guest.wait_for("sleep 1000");
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    guest.begin("sleep 1000");
     guest.type_text("\u{3}");
     guest.prompt();
     guest.type_text("poweroff --status 12\n");
@@ -105,8 +103,9 @@ fn ninety_six_megabytes() {
         .option("--memory", "96")
         .append("initsh.after=shell initsh.delay=0")
         .start();
-    guest.wait_for("10.0.2.15");
     guest.shell();
+    guest.ok("waitfor --timeout 60 online 4");
+    assert!(guest.value("${net.eth0.ip4}").starts_with("10.0.2.15"));
     println!("{}", guest.ok("cat /proc/meminfo"));
     // What the shell starts is ended before the shell.
     let file = "/proc/self/oom_score_adj";

@@ -89,15 +89,12 @@ fn boot(provider: &Provider) -> Option<Guest> {
 
 /// The setting's words, at last.
 fn setting(guest: &mut Guest, name: &str, begins: &str) -> String {
-    let script = format!(
-        "n=0; while [ -z \"${{net.{name}:-}}\" ] && [ $n -lt 60 ]; do n=$((n + 1)); sleep 1; done
-        echo \"= ${{net.{name}}}\""
-    )
-    .replace('\n', ";");
-    let shown = guest.ok(&script);
-    let (_, value) = shown.rsplit_once("= ").unwrap();
-    assert!(value.starts_with(begins), "net.{name}: {shown}");
-    value.trim().to_owned()
+    guest.ok(&format!(
+        "n=0; while [ -z \"${{net.{name}:-}}\" ] && [ $n -lt 60 ]; do n=$((n + 1)); sleep 1; done"
+    ));
+    let value = guest.value(&format!("${{net.{name}}}"));
+    assert!(value.starts_with(begins), "net.{name}: {value}");
+    value
 }
 
 #[test]

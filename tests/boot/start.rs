@@ -19,7 +19,10 @@ fn autoexec_runs_from_an_appended_archive() {
     let Some(setup) = Setup::new() else { return };
     let mut guest = setup
         .append("initsh.delay=1")
-        .autoexec("echo \"auto-$((40 + 2)) ${net.eth0.ip4}\"\npoweroff --status 3\n")
+        .autoexec(
+            "waitfor --timeout 60 online 4\n\
+             echo \"auto-$((40 + 2)) ${net.eth0.ip4}\"\npoweroff --status 3\n",
+        )
         .start();
     guest.wait_for("auto-42 10.0.2.15");
     assert_eq!(guest.end(), 3);
@@ -28,7 +31,10 @@ fn autoexec_runs_from_an_appended_archive() {
 #[test]
 fn a_key_skips_autoexec() {
     let Some(setup) = Setup::new() else { return };
-    let mut guest = setup.autoexec("echo \"auto-$((40 + 2))\"\n").start();
+    let mut guest = setup
+        .append("initsh.delay=120")
+        .autoexec("echo \"auto-$((40 + 2))\"\n")
+        .start();
     guest.wait_for("autoexec.run starts in ");
     guest.type_text(" ");
     guest.shell();
@@ -42,7 +48,7 @@ fn a_key_skips_autoexec() {
 fn a_key_in_stage_2_opens_the_shell() {
     let Some(setup) = Setup::new() else { return };
     let mut guest = setup
-        .append("initsh.script=/quiet.run")
+        .append("initsh.script=/quiet.run initsh.delay=120")
         .guest_file("/quiet.run", "mount proc\necho script-done\n")
         .start();
     guest.wait_for("script-done");
@@ -59,7 +65,8 @@ fn after_shell_needs_no_key() {
     let Some(setup) = Setup::new() else { return };
     let mut guest = setup.append("initsh.after=shell initsh.delay=0").start();
     guest.shell();
-    assert!(guest.ok("get net.eth0.ip4").contains("10.0.2.15"));
+    guest.ok("waitfor --timeout 60 online 4");
+    assert!(guest.value("${net.eth0.ip4}").starts_with("10.0.2.15"));
     assert!(guest.ok("services").contains("dhcp4.eth0"));
     guest.type_text("poweroff\n");
     assert_eq!(guest.end(), 0);
@@ -70,7 +77,7 @@ fn after_shell_needs_no_key() {
 fn noise_does_not_interrupt_where_nothing_may() {
     let Some(setup) = Setup::new() else { return };
     let mut guest = setup
-        .append("initsh.interrupt=none initsh.delay=3")
+        .append("initsh.interrupt=none initsh.delay=8")
         .autoexec("echo \"auto-$((40 + 2))\"\npoweroff --status 9\n")
         .start();
     guest.wait_for("autoexec.run");

@@ -69,8 +69,8 @@ fn a_machine_whose_pid_1_is_stopped_is_reset() {
     let log = guest.ok("dmesg");
     assert!(!log.contains("did not stop"), "{log}");
 
-    guest.ok("watchdog --timeout 3");
-    guest.ok("echo 1 > /sys/fs/cgroup/ice/cgroup.freeze");
+    guest.ok("watchdog --timeout 5");
+    guest.type_text("echo 1 > /sys/fs/cgroup/ice/cgroup.freeze\n");
     is_reset(guest);
     let events = events.all();
     assert!(events.contains(r#""event": "WATCHDOG""#), "{events}");
@@ -83,7 +83,8 @@ fn with_a_critical_service_failed_it_is_not_petted() {
     let mut guest = at_the_shell(setup, "initsh.watchdog=6");
     let events = guest.events();
     guest.ok("spawn --name deaf --stop-timeout 60 -- initsh -c \"trap '' TERM; while :; do sleep 1; done\"");
-    guest.ok("spawn --name db --critical -- initsh -c 'sleep 2; exit 3'");
+    // What is said may come before the prompt.
+    guest.type_text("spawn --name db --critical -- initsh -c 'sleep 2; exit 3'\n");
     guest.wait_for("/dev/watchdog is not petted any more: critical service db has failed");
     is_reset(guest);
     assert!(events.all().contains("WATCHDOG"));
@@ -106,9 +107,9 @@ fn it_is_armed_until_the_machine_is_gone() {
     );
     guest.ok("sleep 7");
     guest.ok(&format!(
-        "spawn --name ice -- initsh -c 'trap \"{FREEZE}\" TERM; while :; do sleep 0.2; done'"
+        "spawn --name ice -- initsh -c 'trap \"{FREEZE}\" TERM; echo > /run/trap; while :; do sleep 0.2; done'"
     ));
-    guest.ok("sleep 1");
+    guest.ok("waitfor --timeout 60 path /run/trap");
     guest.type_text("poweroff\n");
     guest.wait_for("initsh: power off");
     is_reset(guest);

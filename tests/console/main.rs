@@ -9,7 +9,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{BINARY, Start, Tty};
+use support::{BINARY, LIMIT, Start, Tty};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -39,6 +39,7 @@ fn the_arrow_keys_bring_lines_back() {
     let mut tty = Tty::shell();
     tty.send("echo first-$((1))\r");
     tty.expect("first-1\r\n");
+    tty.expect("initsh:/# ");
     tty.send("echo second-$((2))\r");
     tty.expect("second-2\r\n");
     tty.expect("initsh:/# ");
@@ -87,25 +88,47 @@ fn a_command_may_take_several_lines() {
 #[test]
 fn ctrl_c_ends_a_program() {
     let mut tty = Tty::shell();
-    interrupt(&mut tty, "/bin/sleep 100\r");
+    interrupt(&mut tty, "/bin/sleep 100");
 }
 
 #[test]
 fn ctrl_c_ends_a_built_in() {
     let mut tty = Tty::shell();
-    interrupt(&mut tty, "sleep 100\r");
-    interrupt(&mut tty, "while true; do true; done\r");
-    interrupt(&mut tty, "sleep 100 | /bin/cat\r");
+    interrupt(&mut tty, "sleep 100");
+    interrupt(&mut tty, "while true; do true; done");
+    interrupt(&mut tty, "sleep 100 | /bin/cat");
 }
 
+/// Types a command and Ctrl-C: when its last program runs, or a built-in usually waits for something.
 fn interrupt(tty: &mut Tty, command: &str) {
-    tty.send(command);
+    tty.send(format!("{command}\r"));
     tty.expect("\r\n");
-    std::thread::sleep(SECOND / 2);
+    tty.cooked();
+    match command.rsplit_once("/bin/") {
+        Some((_, program)) => drop(tty.runs(program.split([' ', ';']).next().unwrap())),
+        None => std::thread::sleep(SECOND / 3),
+    }
+    stop(tty);
+}
+
+fn stop(tty: &mut Tty) {
     tty.send("\x03");
-    tty.expect_within("initsh:/ [130]# ", SECOND);
+    tty.expect("initsh:/ [130]# ");
     tty.send("true\r");
     tty.expect("initsh:/# ");
+}
+
+/// From the moment on when Ctrl-C is a signal it ends what has been typed, even where that has not begun.
+#[test]
+fn no_ctrl_c_comes_too_soon() {
+    let mut tty = Tty::shell();
+    for turn in 0..40 {
+        tty.send(["sleep 100\r", "/bin/sleep 100\r", "(sleep 100)\r"][turn % 3]);
+        tty.expect("\r\n");
+        tty.cooked();
+        std::thread::sleep(Duration::from_micros(150) * (turn / 3) as u32);
+        stop(&mut tty);
+    }
 }
 
 /// Not only the command: `||` is no answer to Ctrl-C, nor does the line go on.
@@ -120,13 +143,13 @@ fn ctrl_c_ends_the_whole_line() {
         "timeout 50 sleep 100 || echo on-$((1))",
         "retry timeout 50 sleep 100; echo on-$((1))",
     ] {
-        interrupt(&mut tty, &format!("{command}\r"));
+        interrupt(&mut tty, command);
     }
     tty.send("/bin/sleep 100\r");
-    std::thread::sleep(SECOND / 2);
+    tty.runs("sleep");
     tty.send("\x1a");
     tty.expect("[148]# ");
-    interrupt(&mut tty, "fg; echo on-$((1))\r");
+    interrupt(&mut tty, "fg; echo on-$((1))");
     let shown = tty.shown();
     assert!(!shown.contains("on-1"), "{shown}");
     // The prompt stands in a line of its own.
@@ -138,7 +161,7 @@ fn ctrl_c_ends_only_what_is_in_the_foreground() {
     let mut tty = Tty::shell();
     tty.send("/bin/sleep 300 &\r");
     tty.expect("initsh:/# ");
-    interrupt(&mut tty, "/bin/sleep 100\r");
+    interrupt(&mut tty, "/bin/sleep 100");
     tty.send("/bin/kill -0 $! && echo alive-$((1)); /bin/kill $!\r");
     tty.expect("alive-1\r\n");
 }
@@ -174,7 +197,7 @@ fn pasted_lines_all_run() {
 fn a_stray_escape_does_not_eat_the_next_key() {
     let mut tty = Tty::shell();
     tty.send("\x1b");
-    std::thread::sleep(SECOND / 2);
+    std::thread::sleep(SECOND * 2);
     tty.send("echo whole-$((1))\r");
     tty.expect("whole-1\r\n");
 }
@@ -200,8 +223,8 @@ fn a_non_blocking_terminal_is_repaired() {
     tty.expect("first-1\r\n");
     tty.expect("initsh:/# ");
     // Between two prompts.
-    tty.send("/bin/sleep 1\r");
-    std::thread::sleep(SECOND / 2);
+    tty.send("/bin/sleep 3\r");
+    tty.runs("sleep");
     tty.set_nonblocking();
     tty.expect("initsh:/# ");
     assert!(!tty.is_nonblocking());
@@ -234,7 +257,7 @@ fn a_dumb_terminal_gets_plain_lines() {
     tty.expect("initsh:/ [130]# ");
     tty.send("echo plain-$((1))\n");
     tty.expect("plain-1\r\n");
-    interrupt(&mut tty, "/bin/sleep 100\n");
+    interrupt(&mut tty, "/bin/sleep 100");
     assert!(!tty.shown().contains('\x1b'), "{:?}", tty.shown());
     tty.send("\x04");
     assert_eq!(tty.status(), 0);
@@ -242,14 +265,25 @@ fn a_dumb_terminal_gets_plain_lines() {
 
 #[test]
 fn a_line_without_a_size_asks_its_terminal() {
-    let mut tty = unsized_terminal();
-    tty.expect("\x1b[79;79H\x1b[6n\x1b8");
-    tty.send("\x1b[40;79R");
-    tty.expect("\x1b[999;999H\x1b[6n\x1b8");
-    tty.send("\x1b[40;120R");
-    tty.expect("initsh:/# ");
-    tty.send("/bin/stty size\r");
-    tty.expect("40 120\r\n");
+    // The answers have to be there in time, for which this machine may be too busy.
+    let sized = (0..10).any(|_| {
+        let mut tty = unsized_terminal();
+        tty.expect("\x1b[79;79H\x1b[6n\x1b8");
+        tty.send("\x1b[40;79R");
+        if tty
+            .expect_any(&["\x1b[999;999H\x1b[6n\x1b8", "initsh:/# "])
+            .0
+            == 1
+        {
+            return false;
+        }
+        tty.send("\x1b[40;120R");
+        tty.expect("initsh:/# ");
+        tty.send("/bin/stty size\r");
+        tty.expect("\r\n");
+        tty.expect("\r\n").ends_with("40 120")
+    });
+    assert!(sized);
 }
 
 #[test]
@@ -323,19 +357,23 @@ fn commands_from_a_pipe() {
 #[test]
 fn prompt_takes_a_key_and_nothing_that_came_before() {
     let start = Start {
-        args: &["prompt", "--timeout", "2", "in {} s"],
+        args: &["prompt", "--timeout", "50", "in {} s"],
         ..Start::default()
     };
     let mut tty = Tty::start(&start);
-    tty.expect("in 2 s");
+    tty.expect("in 50 s");
     tty.send("x");
     assert_eq!(tty.status(), 0);
-    let mut tty = Tty::start(&start);
-    tty.expect("in 2 s");
-    tty.expect("in 1 s");
+    let mut tty = Tty::start(&Start {
+        args: &["prompt", "--timeout", "3", "in {} s"],
+        ..Start::default()
+    });
+    tty.expect("in 3 s");
+    // A busy machine may leave one of them out.
+    tty.expect_any(&["in 2 s", "in 1 s"]);
     assert_eq!(tty.status(), 1);
     let mut tty = Tty::start(&start);
-    tty.expect("in 2 s");
+    tty.expect("in 50 s");
     tty.send("\x03");
     assert_eq!(tty.status(), 130);
 }
@@ -356,5 +394,5 @@ fn prompt_is_not_held_up_by_noise() {
         }
     }
     assert_eq!(tty.status(), 1);
-    assert!(begin.elapsed() < SECOND * 5, "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < LIMIT / 2, "{:?}", begin.elapsed());
 }

@@ -3,16 +3,17 @@
 
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::tcgetpgrp;
 
 /// How long anything may take on a busy machine.
-pub const LIMIT: Duration = Duration::from_secs(15);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// The binary under test.
 pub const BINARY: &str = match option_env!("INITSH_BINARY") {
@@ -105,21 +106,25 @@ impl Tty {
 
     /// Waits until the text has been printed (after what was expected before); what came before it.
     pub fn expect(&mut self, text: &str) -> String {
-        self.expect_within(text, LIMIT)
+        self.expect_any(&[text]).1
     }
 
-    /// The same within a time of one's own.
-    pub fn expect_within(&mut self, text: &str, limit: Duration) -> String {
-        let deadline = Instant::now() + limit;
+    /// Waits for the first of several texts: which one it is, and what came before it.
+    pub fn expect_any(&mut self, texts: &[&str]) -> (usize, String) {
+        let deadline = Instant::now() + LIMIT;
         loop {
             let new = &self.output[self.passed..];
-            if let Some(at) = find(new, text.as_bytes()) {
+            let places = texts.iter().map(|text| find(new, text.as_bytes()));
+            let first = places
+                .enumerate()
+                .filter_map(|(which, at)| Some((at?, which)));
+            if let Some((at, which)) = first.min() {
                 let before = String::from_utf8_lossy(&new[..at]).into_owned();
-                self.passed += at + text.len();
-                return before;
+                self.passed += at + texts[which].len();
+                return (which, before);
             }
             let more = self.read(deadline.saturating_duration_since(Instant::now()));
-            assert!(more, "no {text:?} within {limit:?} in:\n{}", self.shown());
+            assert!(more, "no {texts:?} within {LIMIT:?} in:\n{}", self.shown());
         }
     }
 
@@ -133,6 +138,52 @@ impl Tty {
     /// Everything printed so far.
     pub fn shown(&self) -> String {
         String::from_utf8_lossy(&self.output).into_owned()
+    }
+
+    /// Waits until what was typed has been read and the terminal is a command's: from then on Ctrl-C is a
+    /// signal and no byte, and lines are edited by the kernel.
+    #[allow(dead_code)]
+    pub fn cooked(&mut self) {
+        let is_cooked = |slave: &OwnedFd| {
+            let state = tcgetattr(slave).unwrap();
+            state.local_flags.contains(LocalFlags::ICANON)
+        };
+        self.until("a terminal for a command", |tty| is_cooked(&tty.slave));
+    }
+
+    /// Waits until a program runs in the foreground, alone or as a part of a pipeline; its pid.
+    #[allow(dead_code)]
+    pub fn runs(&mut self, program: &str) -> i32 {
+        let find = |tty: &Self| {
+            let group = tcgetpgrp(tty.master()).ok()?.as_raw().to_string();
+            let pids = std::fs::read_dir("/proc").ok()?;
+            let mut pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+            pids.find(|&pid: &i32| {
+                let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+                let is_it = name.is_ok_and(|name| name.trim_end() == program);
+                is_it && stat(pid).is_some_and(|fields| fields[2] == group)
+            })
+        };
+        self.until(program, |tty| find(tty).is_some());
+        find(self).unwrap()
+    }
+
+    /// Waits until the process itself waits for something.
+    #[allow(dead_code)]
+    pub fn asleep(&mut self) {
+        let pid = self.child.id().cast_signed();
+        self.until("asleep", |_| {
+            stat(pid).is_some_and(|fields| fields[0] == "S")
+        });
+    }
+
+    /// Reads on until this is so.
+    pub fn until(&mut self, what: &str, so: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + LIMIT;
+        while !so(self) {
+            assert!(Instant::now() < deadline, "not {what}:\n{}", self.shown());
+            self.read(Duration::from_millis(5));
+        }
     }
 
     /// Makes the process's standard input non-blocking, as a careless program does.
@@ -172,14 +223,7 @@ impl Tty {
 
     /// User and system time that the process has used, in clock ticks of 10 ms.
     pub fn ticks(&self) -> u64 {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let text = std::fs::read_to_string(Path::new(&path)).unwrap_or_default();
-        let fields: Vec<_> = text
-            .rsplit(')')
-            .next()
-            .unwrap()
-            .split_whitespace()
-            .collect();
+        let fields = stat(self.child.id().cast_signed()).unwrap_or_default();
         fields[11..13]
             .iter()
             .map(|n| n.parse::<u64>().unwrap())
@@ -213,6 +257,19 @@ impl Drop for Tty {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What proc_pid_stat(5) has of a process behind its name: state, parent, process group and more.
+pub fn stat(pid: i32) -> Option<Vec<String>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = text.rsplit_once(") ")?;
+    Some(fields.split(' ').map(str::to_owned).collect())
+}
+
+/// Whether a process has ended, reaped or not.
+#[allow(dead_code)]
+pub fn has_ended(pid: i32) -> bool {
+    stat(pid).is_none_or(|fields| fields[0] == "Z")
 }
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {

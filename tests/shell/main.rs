@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{BINARY, LIMIT, Start, Tty};
+use support::{BINARY, LIMIT, Start, Tty, has_ended};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -170,26 +170,26 @@ fn redirections_are_undone() {
 
 #[test]
 fn background_children_are_reaped() {
-    let text = "i=0; while [ $i -lt 40 ]; do true & i=$((i+1)); done; sleep 0.3; true &
-                sleep 0.2; /bin/true; /bin/ps -o stat= --ppid $$";
-    let zombies = script(text)
-        .0
-        .lines()
-        .filter(|line| line.starts_with('Z'))
-        .count();
-    assert!(zombies <= 1, "{zombies}");
+    // Until all of them have ended, on a machine as busy as it likes.
+    let text = "i=0; while [ $i -lt 40 ]; do true & i=$((i+1)); done; i=0
+                until [ ${left:-9} -le 1 ] || [ $i -gt 50 ]; do
+                    i=$((i+1)); sleep 0.2; true & sleep 0.2; /bin/true
+                    left=$(/bin/ps -o stat= --ppid $$ | grep -c ^Z)
+                done; echo $left";
+    let left = script(text).0;
+    assert!(["0\n", "1\n"].contains(&left.as_str()), "{left}");
 }
 
 #[test]
 fn timeout_ends_the_whole_group() {
+    // Whatever of them went on would keep its output open.
     let begin = Instant::now();
     let (out, ..) = script("timeout 0.3 /bin/sh -c 'sleep 100 & wait'; echo $?");
     assert_eq!(out, "124\n");
-    assert!(begin.elapsed() < 2 * SECOND);
     // One that ignores SIGTERM is killed 2 s later.
-    let (out, ..) = script("timeout 0.1 /bin/sh -c 'trap \"\" TERM; sleep 9; sleep 9'; echo $?");
-    assert_eq!(out, "124\n");
-    assert!(begin.elapsed() < 6 * SECOND);
+    let text = "timeout 0.1 /bin/sh -c 'trap \"\" TERM; sleep 100; sleep 100'; echo $?";
+    assert_eq!(script(text).0, "124\n");
+    assert!(begin.elapsed() < LIMIT);
     assert_eq!(script("timeout 9 /bin/sh -c 'exit 7'; echo $?").0, "7\n");
 }
 
@@ -217,7 +217,6 @@ fn ctrl_c_stops_a_script() {
         "echo go; /bin/sleep 5 & wait; echo not here",
         "echo go; echo /*/*/*/*/*/*/*/*/*/*/*/*; echo not here",
     ] {
-        let begin = Instant::now();
         let mut tty = Tty::start(&Start {
             args: &["-c", text],
             ..Start::default()
@@ -227,18 +226,17 @@ fn ctrl_c_stops_a_script() {
         tty.send("\x03");
         assert_eq!(tty.status(), 130, "{text}\n{}", tty.shown());
         assert!(!tty.shown().contains("not here"), "{text}");
-        assert!(begin.elapsed() < 4 * SECOND, "{text}");
     }
 }
 
 #[test]
 fn ctrl_c_runs_what_is_trapped() {
     let mut tty = Tty::start(&Start {
-        args: &["-c", "trap 'echo trapped' INT; echo go; sleep 60; echo on"],
+        args: &["-c", "trap 'echo trapped' INT; echo go; sleep 100; echo on"],
         ..Start::default()
     });
     tty.expect("go\r\n");
-    std::thread::sleep(SECOND / 5);
+    tty.asleep();
     tty.send("\x03");
     tty.expect("trapped\r\n");
     tty.expect("on\r\n");
@@ -258,7 +256,7 @@ fn ctrl_c_runs_what_is_trapped() {
 fn jobs_stop_and_go_on() {
     let mut tty = Tty::shell();
     tty.send("/bin/sleep 60\r");
-    std::thread::sleep(SECOND / 2);
+    tty.runs("sleep");
     tty.send("\x1a");
     tty.expect("[1] Stopped    /bin/sleep 60");
     tty.expect("[148]# ");
@@ -269,7 +267,7 @@ fn jobs_stop_and_go_on() {
     tty.expect("# ");
     tty.send("fg %1\r");
     tty.expect("/bin/sleep 60\r\n");
-    std::thread::sleep(SECOND / 2);
+    tty.runs("sleep");
     tty.send("\x03");
     tty.expect("[130]# ");
     tty.send("jobs; echo none-$((1))\r");
@@ -281,12 +279,11 @@ fn jobs_stop_and_go_on() {
 fn a_stopped_job_can_be_ended() {
     let mut tty = Tty::shell();
     tty.send("/bin/sleep 60\r");
-    std::thread::sleep(SECOND / 2);
+    let sleep = tty.runs("sleep");
     tty.send("\x1a");
     tty.expect("[148]# ");
     tty.send("kill %1\r");
-    tty.expect("# ");
-    std::thread::sleep(SECOND / 4);
+    tty.until("ended", |_| has_ended(sleep));
     tty.send("jobs\r");
     tty.expect("Killed by SIGTERM");
 }
@@ -294,15 +291,20 @@ fn a_stopped_job_can_be_ended() {
 #[test]
 fn the_background_is_told_about_and_left_alone() {
     let mut tty = Tty::shell();
-    tty.send("/bin/sleep 1 &\r");
+    tty.send("/bin/sleep 2 &\r");
     tty.expect("[1] ");
+    let sleep = tty.expect("\r\n").parse().unwrap();
+    tty.expect("# ");
     tty.send("while :; do :; done\r");
-    std::thread::sleep(SECOND / 4);
+    tty.cooked();
     tty.send("\x03");
-    tty.expect("[130]# ");
-    std::thread::sleep(SECOND);
+    tty.expect("[130]");
+    tty.until("ended", |_| has_ended(sleep));
     tty.send("\r");
-    tty.expect("[1] Done       /bin/sleep 1");
+    // It may be told before the first prompt after the loop, too.
+    tty.until("told", |tty| {
+        tty.shown().contains("[1] Done       /bin/sleep 2")
+    });
 }
 
 #[test]
@@ -313,6 +315,7 @@ fn an_error_returns_to_the_prompt() {
     tty.expect("[2]# ");
     tty.send("readonly r=1; r=2\r");
     tty.expect("r is read-only");
+    tty.expect("# ");
     tty.send("echo still-$((1))\r");
     tty.expect("still-1");
     assert!(!tty.shown().contains("not-1"));
@@ -322,14 +325,14 @@ fn an_error_returns_to_the_prompt() {
 fn a_program_owns_the_terminal_in_the_foreground() {
     let mut tty = Tty::shell();
     tty.send("timeout 60 /bin/cat\r");
-    std::thread::sleep(SECOND / 2);
+    tty.runs("cat");
     tty.send("typed\r");
     // The terminal's echo, and cat's.
     tty.expect("typed\r\ntyped\r\n");
     tty.send("\x03");
     tty.expect("[130]# ");
     tty.send("(/bin/cat) | /bin/cat\r");
-    std::thread::sleep(SECOND / 2);
+    tty.cooked();
     tty.send("again\r");
     tty.expect("again\r\nagain\r\n");
     tty.send("\x04");

@@ -42,11 +42,11 @@ impl Ended {
     }
 }
 
-/// Runs a program for a minute at most, with English messages and nothing on standard input.
+/// Runs a program for five minutes at most, with English messages and nothing on standard input.
 pub fn run(program: &str, args: &[&str]) -> Ended {
     let mut command = Command::new("timeout");
     command
-        .args(["-k", "5", "60", program])
+        .args(["-k", "5", "300", program])
         .args(args)
         .env("LC_ALL", "C")
         .env("TZ", "UTC");

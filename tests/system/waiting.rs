@@ -9,12 +9,12 @@ fn a_path_that_appears() {
     let scratch = Scratch::new();
     let path = scratch.text("file");
     let text =
-        format!("{{ sleep 0.2; echo x > {path}; }} & waitfor --timeout 20 path {path}; echo $?");
+        format!("{{ sleep 0.2; echo x > {path}; }} & waitfor --timeout 200 path {path}; echo $?");
     let start = Instant::now();
     assert_eq!(run(INITSH, &["-c", &text]).ok(), "0\n");
     let took = start.elapsed();
     assert!(
-        took >= Duration::from_millis(150) && took < Duration::from_secs(10),
+        took >= Duration::from_millis(150) && took < Duration::from_secs(150),
         "{took:?}"
     );
 }
@@ -43,10 +43,8 @@ fn what_never_comes_says_how_things_stood() {
             .chain(args)
             .copied()
             .collect();
-        let start = Instant::now();
         let error = initsh(&args).fails(1);
         assert!(error.contains(expected), "{args:?}: {error}");
-        assert!(start.elapsed() < Duration::from_secs(5));
     }
 }
 
