@@ -3,11 +3,16 @@
 use std::ffi::OsString;
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use super::{Call, Command, Flow, Group, Operand, Parse};
 use crate::failure::Failure;
+use crate::script::traps::signal_name;
+use crate::supervise::describe;
+use crate::sys::{child::Exit, signal};
+
+const HUP: u8 = 1;
+const TERM: u8 = 15;
 
 pub(super) const COMMAND: Command = Command {
     name: "kill",
@@ -15,7 +20,8 @@ pub(super) const COMMAND: Command = Command {
     summary: "send a signal to processes",
     usage: "[-SIGNAL | -s SIGNAL] PID|%JOB… | -l [NUMBER]",
     details: "SIGNAL is a name with or without SIG, or a number; TERM if none is given, 0 only looks whether
-the process is there. A negative PID (after --) is a process group. -l lists the signals.",
+the process is there. RTMIN+3 is a real-time signal; 'kill -RTMIN+4 1' powers off. A negative PID
+(after --) is a process group. -l lists the signals that have names.",
     parse: Parse::Raw,
     examples: &[
         ("kill 42", "ask a process to end"),
@@ -32,18 +38,18 @@ the process is there. A negative PID (after --) is a process group. -l lists the
 
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let mut args = std::mem::take(&mut call.args);
-    let mut signal = Some(Signal::SIGTERM);
+    let mut number = TERM;
     let first = args.first().and_then(|word| word.to_str()).unwrap_or_default().to_owned();
     match first.as_str() {
         "-l" | "-L" => return list(call, &args[1..]),
         "-s" | "-n" => {
             let name = args.get(1).ok_or_else(|| Failure::usage(format!("{first} needs a SIGNAL")))?;
-            signal = parse_signal(call.text(name)?)?;
+            number = parse_signal(call.text(name)?)?;
             args.drain(..2);
         }
         "--" => {}
         word if word.len() > 1 && word.starts_with('-') => {
-            signal = parse_signal(&word[1..])?;
+            number = parse_signal(&word[1..])?;
             args.remove(0);
         }
         _ => {}
@@ -54,16 +60,15 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     if args.is_empty() {
         return Err(Failure::usage("missing PID"));
     }
-    call.for_each(&args, |call, word| send(call, word, signal))
+    call.for_each(&args, |call, word| send(call, word, number))
 }
 
-fn send(call: &Call<'_>, word: &OsString, signal: Option<Signal>) -> Result<(), Failure> {
+fn send(call: &Call<'_>, word: &OsString, number: u8) -> Result<(), Failure> {
     let text = call.text(word)?;
     let job = text.starts_with('%');
     for pid in targets(call, text)? {
-        let name = signal.map_or("signal 0", Signal::as_str);
-        kill(pid, signal).map_err(|errno| {
-            let failure = Failure::errno(format!("send {name} to {text}"), errno);
+        signal::send(pid, i32::from(number)).map_err(|errno| {
+            let failure = Failure::errno(format!("send {} to {text}", Exit::Signal(number)), errno);
             match errno {
                 Errno::ESRCH => failure.with_hint("no such process ('ps' lists them)"),
                 Errno::EPERM => failure.with_hint("it belongs to another user"),
@@ -71,48 +76,38 @@ fn send(call: &Call<'_>, word: &OsString, signal: Option<Signal>) -> Result<(), 
             }
         })?;
         // A stopped job would not hear of its end before it goes on.
-        if job && matches!(signal, Some(Signal::SIGTERM | Signal::SIGHUP)) {
-            let _ = kill(pid, Signal::SIGCONT);
+        if job && matches!(number, TERM | HUP) {
+            let _ = signal::send(pid, libc::SIGCONT);
         }
     }
     Ok(())
 }
 
-fn targets(call: &Call<'_>, text: &str) -> Result<Vec<Pid>, Failure> {
+fn targets(call: &Call<'_>, text: &str) -> Result<Vec<i32>, Failure> {
     if text.starts_with('%') {
         let job = call.shell.jobs.find(text);
         let job = job.ok_or_else(|| Failure::new(format!("no job {text}")).with_hint("'jobs' lists them"))?;
         return Ok(match job.group {
-            Some(group) => vec![Pid::from_raw(-group.as_raw())],
-            None => job.processes.iter().map(|(pid, _)| *pid).collect(),
+            Some(group) => vec![-group.as_raw()],
+            None => job.processes.iter().map(|(pid, _)| pid.as_raw()).collect(),
         });
     }
     let pid = text.parse().map_err(|_| Failure::usage(format!("'{text}' is not a PID")))?;
-    Ok(vec![Pid::from_raw(pid)])
+    Ok(vec![pid])
 }
 
-/// `TERM`, `SIGTERM`, `term`, `15`; `None` is signal 0.
-fn parse_signal(text: &str) -> Result<Option<Signal>, Failure> {
+/// `TERM`, `SIGTERM`, `term`, `15`, `RTMIN+3`, and 0.
+fn parse_signal(text: &str) -> Result<u8, Failure> {
     if text == "0" {
-        return Ok(None);
+        return Ok(0);
     }
-    let upper = text.to_ascii_uppercase();
-    let short = upper.strip_prefix("SIG").unwrap_or(&upper);
-    let number: Option<i32> = text.parse().ok();
-    let found = Signal::iterator().find(|signal| short_name(*signal) == short || number == Some(*signal as i32));
-    found
-        .map(Some)
-        .ok_or_else(|| Failure::usage(format!("'{text}' is not a signal")).with_hint("'kill -l' lists them"))
-}
-
-fn short_name(signal: Signal) -> &'static str {
-    signal.as_str().strip_prefix("SIG").unwrap_or(signal.as_str())
+    describe::signal(text).map_err(|failure| failure.with_hint("'kill -l' lists them"))
 }
 
 fn list(call: &mut Call<'_>, numbers: &[OsString]) -> Result<Flow, Failure> {
     if numbers.is_empty() {
         for signal in Signal::iterator() {
-            call.print(format_args!("{:>2} {}\n", signal as i32, short_name(signal)));
+            call.print(format_args!("{:>2} {}\n", signal as i32, signal_name(signal as i32)));
         }
         return Ok(Flow::OK);
     }
@@ -120,8 +115,9 @@ fn list(call: &mut Call<'_>, numbers: &[OsString]) -> Result<Flow, Failure> {
         let text = call.text(word)?;
         let answer = match text.parse::<i32>() {
             // A status above 128 tells which signal ended a command.
-            Ok(number) => parse_signal(&(number % 128).to_string())?.map_or("0", short_name).to_owned(),
-            Err(_) => parse_signal(text)?.map_or(0, |signal| signal as i32).to_string(),
+            Ok(number) if number % 128 == 0 => "0".to_owned(),
+            Ok(number) => signal_name(i32::from(parse_signal(&(number % 128).to_string())?)),
+            Err(_) => parse_signal(text)?.to_string(),
         };
         call.print(format_args!("{answer}\n"));
     }
@@ -135,9 +131,10 @@ mod tests {
     #[test]
     fn signals_by_any_name() {
         for text in ["TERM", "SIGTERM", "term", "sigterm", "15"] {
-            assert_eq!(parse_signal(text).unwrap(), Some(Signal::SIGTERM), "{text}");
+            assert_eq!(parse_signal(text).unwrap(), TERM, "{text}");
         }
-        assert_eq!(parse_signal("0").unwrap(), None);
+        assert_eq!(parse_signal("0").unwrap(), 0);
+        assert_eq!(parse_signal("SIGRTMIN+3").unwrap(), 37);
         for text in ["", "SIG", "NOPE", "99", "-1"] {
             assert!(parse_signal(text).is_err(), "{text}");
         }
