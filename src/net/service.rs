@@ -77,6 +77,9 @@ pub fn begin(pid1: &mut Client, request: &Request<'_>) -> Result<(), Failure> {
 /// Has PID 1 end the service of an interface; whether there was one. Errors: PID 1 does not answer.
 pub fn end(pid1: &mut Client, protocol: &Protocol, interface: &str) -> Result<bool, Failure> {
     let name = service_name(protocol, interface);
+    if protocol.kind == "dhcp6" {
+        make_room(pid1, interface)?;
+    }
     if !is_live(pid1, &name)? {
         return Ok(false);
     }
@@ -94,6 +97,25 @@ pub fn service_name(protocol: &Protocol, interface: &str) -> String {
     format!("{}.{interface}", protocol.kind)
 }
 
+/// The option of `slaac` that has it run a DHCPv6 client of its own. An interface has room for one.
+const FOLLOW: &str = "--follow";
+
+/// Ends the DHCPv6 client of `slaac --follow`: another one, with options of its own, takes up what it has.
+fn make_room(pid1: &mut Client, interface: &str) -> Result<(), Failure> {
+    let name = format!("slaac.{interface}");
+    if !is_live(pid1, &name)? {
+        return Ok(());
+    }
+    let mut spec = pid1.describe(&name)?;
+    let words = spec.argv.len();
+    spec.argv.retain(|word| word != FOLLOW);
+    if spec.argv.len() == words {
+        return Ok(());
+    }
+    pid1.redefine(&spec)?;
+    pid1.restart(&name).map(drop)
+}
+
 /// Starts it; one that is there already is replaced, as its options may be others.
 fn start(pid1: &mut Client, interface: &str, request: &Request<'_>) -> Result<(), Failure> {
     // A client that cannot work at all is not left for PID 1 to start again and again.
@@ -102,6 +124,13 @@ fn start(pid1: &mut Client, interface: &str, request: &Request<'_>) -> Result<()
         .map(OsString::from)
         .into();
     argv.extend_from_slice(request.options);
+    match request.protocol.kind {
+        "dhcp6" => make_room(pid1, interface)?,
+        "slaac" if is_live(pid1, &format!("dhcp6.{interface}"))? => {
+            argv.retain(|word| word != FOLLOW);
+        }
+        _ => {}
+    }
     argv.extend(["--", interface].map(OsString::from));
     let spec = ServiceSpec {
         env: request.env.clone(),

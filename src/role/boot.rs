@@ -181,6 +181,12 @@ impl Boot {
 
     /// `autoexec.run`. `None`: goes on to the second stage.
     fn first_stage(&mut self) -> Option<Next> {
+        if let Some(path) = &self.params.autoexec
+            && !path.exists()
+        {
+            let path = path.display();
+            message(&format!("initsh.autoexec={path}: there is no such file"));
+        }
         let paths = plan::autoexec(&self.params);
         let Some(path) = paths.into_iter().find(|path| path.exists()) else {
             self.info("no autoexec.run");

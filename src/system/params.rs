@@ -137,7 +137,7 @@ const KNOWN: &[(&str, Setter)] = &[
     }),
     ("delay", |p, v| duration(v).map(|x| p.delay = Some(x))),
     // Read by PID 1 when the machine ends.
-    ("exit", |_, _| Ok(())),
+    ("exit", |_, v| choose(v, EXIT)),
     ("idle", |p, v| duration(v).map(|x| p.idle = Some(x))),
     ("interrupt", |p, v| interrupt(v).map(|x| p.interrupt = x)),
     ("log", |p, v| choose(v, LOG).map(|x| p.log = x)),
@@ -163,6 +163,7 @@ const CRITICAL: &[(&str, Critical)] = &[
     ("poweroff", Critical::Poweroff),
     ("reboot", Critical::Reboot),
 ];
+const EXIT: &[(&str, ())] = &[("isa-debug-exit", ())];
 const LOG: &[(&str, LogLevel)] = &[
     ("error", LogLevel::Error),
     ("warn", LogLevel::Warn),
@@ -333,6 +334,10 @@ mod tests {
             (
                 "initsh.console=../x",
                 "initsh.console=../x: expected a terminal such as ttyS0 or hvc0; it is ignored",
+            ),
+            (
+                "initsh.exit=7",
+                "initsh.exit=7: expected one of isa-debug-exit; it is ignored",
             ),
             (
                 "initsh.interrupt=",

@@ -2,6 +2,7 @@
 
 use super::dhcp_server::{Dnsmasq, eventually};
 use super::servers::lab::{Lab, SOON};
+use super::support::INITSH;
 
 const DNS: &str = "--dhcp-option=option6:dns-server,[2001:db8:9::3]";
 const SEARCH: &str = "--dhcp-option=option6:domain-search,a.example";
@@ -72,4 +73,50 @@ fn managed_addresses() {
     );
     lab.client
         .run("busybox", &["ping", "-c1", "-W5", "2001:db8:9::1"]);
+}
+
+/// `dhcp6` takes the place of the DHCPv6 client of `slaac --follow`, and takes up what it had.
+#[test]
+fn a_client_of_its_own_takes_the_place_of_the_one_that_follows() {
+    let Some(lab) = Lab::new() else { return };
+    let options = [DNS, "--enable-ra", "--dhcp-rapid-commit"];
+    let server = start(&lab, "2001:db8:9::100,2001:db8:9::1ff,64,10m", &options);
+    let script = lab.scratch.path("follow.run");
+    std::fs::write(
+        &script,
+        "slaac --follow --timeout 60 eth0 >/dev/null && echo \"followed ${net.eth0.ip6}\"
+        dhcp6 --timeout 60 eth0 >/dev/null && echo \"own ${net.eth0.ip6}\"
+        waitfor --timeout 60 service slaac.eth0 && echo ready
+        slaac --follow --timeout 60 eth0 >/dev/null && echo 'followed again'
+        waitfor service dhcp6.eth0 Running && dhcp6 --release eth0 && echo \"released ${net.eth0.ip6:-}\"
+        slaac --follow --timeout 60 eth0 >/dev/null && echo \"anew ${net.eth0.ip6}\"
+        dhcp6 --release eth0 && echo \"released ${net.eth0.ip6:-}\"
+        poweroff",
+    )
+    .unwrap();
+    let mut command = lab.command("timeout", &["-k", "5", "200", "unshare"]);
+    command.args(["-fp", "--mount-proc", INITSH, "--pid1", "--", INITSH]);
+    let output = command.arg(&script).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines: Vec<_> = told.lines().collect();
+    let log = String::from_utf8_lossy(&output.stderr);
+    let [
+        followed,
+        own,
+        "ready",
+        "followed again",
+        "released ",
+        anew,
+        "released ",
+    ] = lines[..]
+    else {
+        panic!("{told}{log}{}", server.log());
+    };
+    let address = followed.strip_prefix("followed 2001:db8:9::1");
+    assert!(address.is_some(), "{told}");
+    assert_eq!(own.strip_prefix("own 2001:db8:9::1"), address);
+    assert!(anew.starts_with("anew 2001:db8:9::1"), "{told}");
+    assert!(!log.contains("EADDRINUSE"), "{log}");
+    eventually("two releases", SOON, || server.count("DHCPRELEASE") == 2);
+    assert_eq!(server.count("DHCPDECLINE"), 0, "{}", server.log());
 }

@@ -11,6 +11,7 @@ use crate::net::dhcp6::apply::Policy;
 use crate::net::dhcp6::driver as dhcp6;
 use crate::net::dhcp6::event;
 use crate::net::driver::Session;
+use crate::net::lease;
 use crate::net::link_local::Dad;
 use crate::net::station::Station;
 use crate::time::Instant;
@@ -77,8 +78,12 @@ impl Follow {
         self.tell(station);
     }
 
-    /// Whether it has an address.
+    /// Whether it has an address, or a DHCPv6 client in another process has.
     pub fn is_ready(&self) -> bool {
+        if self.options.is_none() {
+            let record = lease::load(&self.name, dhcp6::KIND);
+            return record.is_some_and(|record| record.get("ip6").is_some());
+        }
         let mut clients = self.client.iter();
         clients.any(|(client, address)| *address && client.is_ready())
     }
