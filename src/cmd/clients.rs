@@ -4,7 +4,10 @@
 //! its service.
 
 use std::ffi::OsString;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
+
+use nix::sys::stat::fstat;
 
 use super::call::write_all;
 use super::{Call, Flow, Opt};
@@ -16,6 +19,7 @@ use crate::net::run::{self, Outcome};
 use crate::net::service::{self, Request};
 use crate::paths;
 use crate::supervise::client::Client as Pid1;
+use crate::supervise::spec::READY_FD;
 
 /// `--timeout S`
 pub(super) const TIMEOUT: Opt =
@@ -144,6 +148,7 @@ impl Clients<'_> {
             writes_dns(call) && call.given.flag("dns"),
         );
         call.flush()?;
+        let logged = has_log();
         let mode = Mode { once: false, dns };
         let mut writes: Vec<_> = paths::state_dir().into_iter().collect();
         writes.push(paths::run_dir().join(match self.protocol.kind {
@@ -164,13 +169,18 @@ impl Clients<'_> {
             names,
             &mut |name| (self.start)(name, mode),
             &mut |name, note| {
-                let text = match note {
-                    Note::Bound(_) if !verbose => return,
-                    Note::Bound(text) | Note::Problem(text) | Note::Remark(text) => text,
+                let (text, told) = match note {
+                    Note::Bound(text) => (text, verbose),
+                    Note::Problem(text) | Note::Remark(text) => (text, true),
                 };
                 let line = format!("{}: {name}: {text}\n", self.protocol.kind);
-                // Nobody to tell where standard error is gone.
-                let _ = write_all(&std::io::stderr(), line.as_bytes());
+                if logged {
+                    let _ = write_all(&std::io::stdout(), line.as_bytes());
+                }
+                if told {
+                    // Nobody to tell where standard error is gone.
+                    let _ = write_all(&std::io::stderr(), line.as_bytes());
+                }
             },
         )?;
         Ok(Flow::OK)
@@ -215,6 +225,13 @@ impl Clients<'_> {
         let failed = outcomes.iter().filter(|outcome| outcome.lease.is_err());
         all(failed.map(|outcome| outcome.line(self.protocol)).collect())
     }
+}
+
+/// Whether standard output is a service's log, and not where standard error goes, too: it is told all.
+fn has_log() -> bool {
+    let place = |fd: BorrowedFd<'_>| fstat(fd).ok().map(|file| (file.st_dev, file.st_ino));
+    std::env::var_os(READY_FD).is_some()
+        && place(std::io::stdout().as_fd()) != place(std::io::stderr().as_fd())
 }
 
 fn all(failures: Vec<String>) -> Result<Flow, Failure> {

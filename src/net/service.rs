@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::net::lease;
 use crate::net::netlink::socket::Socket;
 use crate::supervise::client::{Client, ServiceInfo};
+use crate::supervise::setup::Stdio;
 use crate::supervise::spec::{Program, Ready, Restart, ServiceSpec};
 use crate::time::Instant;
 
@@ -132,7 +133,7 @@ fn start(pid1: &mut Client, interface: &str, request: &Request<'_>) -> Result<()
         _ => {}
     }
     argv.extend(["--", interface].map(OsString::from));
-    let spec = ServiceSpec {
+    let mut spec = ServiceSpec {
         env: request.env.clone(),
         restart: Restart::OnFailure,
         ready: Ready::Descriptor,
@@ -142,6 +143,7 @@ fn start(pid1: &mut Client, interface: &str, request: &Request<'_>) -> Result<()
             argv,
         )
     };
+    spec.setup.stdout = Stdio::Log;
     let Err(failure) = pid1.spawn(&spec) else {
         return Ok(());
     };

@@ -87,6 +87,8 @@ fn a_client_of_its_own_takes_the_place_of_the_one_that_follows() {
         "slaac --follow --timeout 60 eth0 >/dev/null && echo \"followed ${net.eth0.ip6}\"
         dhcp6 --timeout 60 eth0 >/dev/null && echo \"own ${net.eth0.ip6}\"
         waitfor --timeout 60 service slaac.eth0 && echo ready
+        logged() { case $(logs dhcp6.eth0) in \"dhcp6: eth0: ${net.eth0.ip6}, \"*) ;; *) false ;; esac; }
+        retry -n 100 -d 0.1 logged && echo logged
         slaac --follow --timeout 60 eth0 >/dev/null && echo 'followed again'
         waitfor service dhcp6.eth0 Running && dhcp6 --release eth0 && echo \"released ${net.eth0.ip6:-}\"
         slaac --follow --timeout 60 eth0 >/dev/null && echo \"anew ${net.eth0.ip6}\"
@@ -104,6 +106,7 @@ fn a_client_of_its_own_takes_the_place_of_the_one_that_follows() {
         followed,
         own,
         "ready",
+        "logged",
         "followed again",
         "released ",
         anew,
