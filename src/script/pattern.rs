@@ -278,6 +278,7 @@ fn class(bytes: &[(u8, bool)], set: &mut Set) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::processor_time;
     use proptest::prelude::*;
 
     fn pattern(text: &[u8]) -> Pattern {
@@ -365,7 +366,7 @@ mod tests {
 
     #[test]
     fn hostile_patterns_end() {
-        let begun = std::time::Instant::now();
+        let begun = processor_time();
         let text = vec![b'a'; 20_000];
         let stars = pattern(&b"*a".repeat(50));
         assert!(stars.matches(&text));
@@ -374,7 +375,7 @@ mod tests {
         assert_eq!(stars.suffix(&text, true), Some(0));
         pattern(&vec![b'['; 1 << 20]);
         pattern(&b"[[:".repeat(1 << 18));
-        assert!(begun.elapsed().as_secs() < 20);
+        assert!((processor_time() - begun).as_secs() < 20);
     }
 
     /// By definition: a star takes every length in turn.

@@ -2,9 +2,8 @@
 //! every other test of a kept client shows.
 
 use std::process::{Child, Command};
-use std::time::Duration;
 
-use super::dhcp_server::{Dnsmasq, Scratch, eventually};
+use super::dhcp_server::{Dnsmasq, SOON, Scratch, eventually};
 use super::support::{INITSH, Namespace};
 
 /// CAP_NET_BIND_SERVICE, CAP_NET_ADMIN and CAP_NET_RAW.
@@ -71,9 +70,7 @@ fn a_kept_client_keeps_three_capabilities_and_renews() {
     let Some(lab) = Lab::new() else { return };
     let args = ["dhcp4", "--foreground", "--dns", "eth0"];
     let client = Client(lab.command(INITSH, &args).spawn().unwrap());
-    eventually("confined", Duration::from_secs(10), || {
-        client.status("Seccomp:") == "2"
-    });
+    eventually("confined", SOON, || client.status("Seccomp:") == "2");
     for (key, value) in [
         ("CapEff:", THREE),
         ("CapPrm:", THREE),
@@ -84,9 +81,7 @@ fn a_kept_client_keeps_three_capabilities_and_renews() {
     ] {
         assert_eq!(client.status(key), value, "{key}");
     }
-    eventually("renewed", Duration::from_secs(20), || {
-        lab.server.count("DHCPACK") >= 2
-    });
+    eventually("renewed", SOON, || lab.server.count("DHCPACK") >= 2);
     let resolv = lab.scratch.text("etc/resolv.conf");
     assert!(resolv.contains("nameserver 10.9.0.3"), "{resolv}");
 
@@ -111,10 +106,10 @@ fn services_tell_the_rights_of_a_client_of_pid1() {
     let Some(lab) = Lab::new() else { return };
     let script = format!(
         "until [ -e \"$INITSH_RUN/control\" ]; do sleep 0.05; done
-         '{INITSH}' dhcp4 eth0; '{INITSH}' spawn --name other -- sleep 9
+         '{INITSH}' dhcp4 eth0; '{INITSH}' spawn --name other -- sleep 999
          '{INITSH}' services --rights; '{INITSH}' services --json; '{INITSH}' ps; '{INITSH}' poweroff"
     );
-    let mut command = lab.command("timeout", &["-k", "5", "30", "unshare"]);
+    let mut command = lab.command("timeout", &["-k", "5", "180", "unshare"]);
     let args = [
         "-fp",
         "--mount-proc",

@@ -1,12 +1,11 @@
 //! Addresses that somebody else has.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use dhcproto::v4::MessageType;
 use initsh::net::dhcp4::wire::Message;
 
-use super::dhcp_server::{Scripted, eventually};
+use super::dhcp_server::{SOON, Scripted, eventually};
 use super::dhcp4_lab::{Lab, grant};
 
 type Kinds = Arc<Mutex<Vec<Option<MessageType>>>>;
@@ -63,7 +62,7 @@ fn an_address_is_defended_once_then_given_up() {
     let _client = lab.foreground("");
     let stats = || lab.scratch.text("run/leases/eth0.dhcp4.stats");
     // Three probes and two announcements.
-    eventually("probed and announced", Duration::from_secs(15), || {
+    eventually("probed and announced", SOON, || {
         stats().contains("sent-arp=5")
     });
     let claim = || {
@@ -87,14 +86,15 @@ fn an_address_is_defended_once_then_given_up() {
             .ip(&["addr", "del", "10.9.0.77/32", "dev", "srv"]);
     };
     claim();
-    eventually("defended", Duration::from_secs(5), || {
-        stats().contains("sent-arp=6")
-    });
+    eventually("defended", SOON, || stats().contains("sent-arp=6"));
     assert!(!declined(&kinds));
     assert!(lab.addresses().contains("10.9.0.77/24"));
-    claim();
-    eventually("given up", Duration::from_secs(5), || declined(&kinds));
-    eventually("another address", Duration::from_secs(10), || {
+    // Within ten seconds of the first: a busy machine may need more than one.
+    eventually("given up", SOON, || {
+        claim();
+        declined(&kinds)
+    });
+    eventually("another address", SOON, || {
         let addresses = lab.addresses();
         addresses.contains("10.9.0.78/24") && !addresses.contains("10.9.0.77")
     });
@@ -120,7 +120,7 @@ fn two_cards_on_one_link_are_no_conflict() {
     assert_eq!(dnsmasq.count("DHCPDECLINE"), 0, "{}", dnsmasq.log());
     let _client = lab.foreground("");
     let stats = || lab.scratch.text("run/leases/eth0.dhcp4.stats");
-    eventually("probed and announced", Duration::from_secs(15), || {
+    eventually("probed and announced", SOON, || {
         stats().contains("sent-arp=5")
     });
     assert_eq!(dnsmasq.count("DHCPDECLINE"), 0, "{}", dnsmasq.log());

@@ -1,14 +1,13 @@
 //! A server's and a client's namespace for the tests of the DHCPv4 client.
 
 use std::process::{Child, Command, Output};
-use std::time::Duration;
 
 use dhcproto::v4::{MessageType, OptionCode};
 use initsh::net::dhcp4::wire::Message;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::dhcp_server::{Dnsmasq, Scratch, Scripted, eventually};
+use super::dhcp_server::{Dnsmasq, SOON, Scratch, Scripted, eventually};
 use super::support::{INITSH, Namespace};
 
 /// What [`grant`] grants.
@@ -57,8 +56,13 @@ impl Lab {
         command
     }
 
+    /// Runs `dhcp4 ARGS…`: with as long as a busy machine may need, unless it is told how long.
     pub fn dhcp4(&self, args: &[&str]) -> Output {
-        let args = [&["dhcp4"], args].concat();
+        let time: &[&str] = match args.contains(&"--timeout") {
+            true => &[],
+            false => &["--timeout", "60"],
+        };
+        let args = [&["dhcp4"], time, args].concat();
         self.command(INITSH, &args).output().unwrap()
     }
 
@@ -81,15 +85,15 @@ impl Lab {
     /// Starts `dhcp4 --foreground ARGS… eth0` and waits until it says that it is ready.
     pub fn foreground(&self, args: &str) -> Foreground {
         let ready = self.scratch.path("ready");
+        // That of a client before it.
+        let _ = std::fs::remove_file(&ready);
         let script = format!(
             "exec 3>'{}' && INITSH_READY_FD=3 exec '{INITSH}' dhcp4 --foreground {args} eth0",
             ready.display()
         );
         let child = self.command("sh", &["-c", &script]).spawn().unwrap();
         let client = Foreground(child);
-        eventually("ready", Duration::from_secs(10), || {
-            self.scratch.text("ready") == "\n"
-        });
+        eventually("ready", SOON, || self.scratch.text("ready") == "\n");
         client
     }
 

@@ -164,7 +164,7 @@ impl Scripted {
                 }
             }
         });
-        wait.recv_timeout(Duration::from_secs(10)).unwrap();
+        wait.recv_timeout(SOON).unwrap();
         Self {
             stop,
             seen,
@@ -335,9 +335,9 @@ fn a_client_that_is_fed_nonsense_goes_on_and_counts_it() {
 fn nobody_there_is_told_apart_from_no_cable_and_no_interface() {
     let Some(lab) = Lab::new() else { return };
     let began = Instant::now();
-    let error = lab.fails(&["dhcp6", "--timeout", "1", "--pd", "eth0"]);
+    let error = lab.fails(&["dhcp6", "--timeout", "3", "--pd", "eth0"]);
     assert!(error.contains("eth0: no answer after "), "{error}");
-    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() < SOON);
     lab.server.ip(&["link", "set", "srv", "down"]);
     let error = lab.fails(&["dhcp6", "--timeout", "0.3", "eth0"]);
     assert!(error.contains("eth0: no carrier"), "{error}");
@@ -370,7 +370,7 @@ fn a_server_with_nothing_but_information() {
     assert!(!lab.resolv_conf().contains("nameserver"));
     let began = Instant::now();
     lab.fails(&["dhcp6", "--once", "--timeout", "1", "eth0"]);
-    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() < SOON);
 }
 
 /// How long after its link was up, or after it was started, a client has sent its first message.
@@ -382,6 +382,8 @@ fn first_message(mode: &str, up: &str) -> Option<Duration> {
         vec![request.grant(LONG)]
     });
     lab.client.sysctl("net/ipv6/conf/eth0/addr_gen_mode", mode);
+    // Half a minute and more: no machine is so slow that it looks like waiting for that.
+    lab.client.sysctl("net/ipv6/conf/eth0/dad_transmits", "40");
     lab.client.ip(&["link", "set", "eth0", up]);
     let began = Instant::now();
     lab.ok(&["dhcp6", "--once", "eth0"]);
@@ -392,19 +394,15 @@ fn first_message(mode: &str, up: &str) -> Option<Duration> {
     Some(first.recv().unwrap().duration_since(began))
 }
 
-/// Duplicate address detection takes a second at least: a busy machine has three tries to be faster.
+/// What [`first_message`] has made of duplicate address detection takes 40 s at least.
 fn link_local_at_once(mode: &str, up: &str) {
-    let mut all = Vec::new();
-    while all.len() < 3 {
-        let Some(took) = first_message(mode, up) else {
-            return;
-        };
-        if took < Duration::from_millis(900) {
-            return;
-        }
-        all.push(took);
-    }
-    panic!("{all:?} with addr_gen_mode {mode}, {up}");
+    let Some(took) = first_message(mode, up) else {
+        return;
+    };
+    assert!(
+        took < Duration::from_secs(20),
+        "{took:?} with addr_gen_mode {mode}, {up}"
+    );
 }
 
 /// The link-local address that the kernel makes is not usable for a second or two: it is not waited for,
@@ -538,7 +536,7 @@ fn only_what_the_client_has_set_is_removed() {
     drop(server);
     let began = Instant::now();
     lab.ok(&["dhcp6", "--release", "eth0"]);
-    assert!(began.elapsed() < Duration::from_secs(15));
+    assert!(began.elapsed() < SOON);
     assert!(only_theirs(), "{} {}", lab.addresses(), lab.routes6());
     let error = lab.fails(&["dhcp6", "--release", "eth0"]);
     assert!(error.contains("nothing to release"), "{error}");
@@ -554,7 +552,7 @@ fn what_has_ended_without_a_client_is_removed_by_the_next() {
     eventually("the kernel ends the address", SOON, || {
         !lab.addresses().contains(ADDRESS)
     });
-    lab.fails(&["dhcp6", "--once", "--timeout", "0.5", "eth0"]);
+    lab.fails(&["dhcp6", "--once", "--timeout", "3", "eth0"]);
     assert!(!lab.routes6().contains("unreachable"), "{}", lab.routes6());
     assert_eq!(lab.record("dhcp6", "pd"), "");
 }
@@ -611,7 +609,7 @@ fn one_client_for_each_interface() {
         "link", "add", "eth1", "type", "veth", "peer", "name", "dead",
     ]);
     lab.client.ip(&["link", "set", "dead", "up"]);
-    let output = lab.initsh(&["dhcp6", "--once", "--timeout", "3", "eth1", "eth0"]);
+    let output = lab.initsh(&["dhcp6", "--once", "--timeout", "6", "eth1", "eth0"]);
     let out = String::from_utf8_lossy(&output.stdout);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));

@@ -47,6 +47,9 @@ impl Drop for Scratch {
     }
 }
 
+/// How long anything may take on a busy machine. Only what never happens takes that long.
+pub const SOON: Duration = Duration::from_secs(60);
+
 /// Waits until `condition` holds; panics after `limit`.
 pub fn eventually(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + limit;
@@ -95,8 +98,10 @@ impl Dnsmasq {
             .args(options);
         let _ = fs::remove_file(&log);
         let child = command.stderr(Stdio::inherit()).spawn().unwrap();
-        let server = Self { child, log };
-        eventually("dnsmasq listens", Duration::from_secs(10), || {
+        let mut server = Self { child, log };
+        eventually("dnsmasq listens", SOON, || {
+            let ended = server.child.try_wait().unwrap();
+            assert!(ended.is_none(), "dnsmasq: {ended:?}\n{}", server.log());
             server.log().contains("sockets bound")
         });
         server
@@ -109,6 +114,13 @@ impl Dnsmasq {
     /// How often a message of that kind (`DHCPREQUEST`) is in the log.
     pub fn count(&self, kind: &str) -> usize {
         self.log().matches(&format!(" {kind}(")).count()
+    }
+
+    /// Waits until it is there that often: it is written a moment after it has come in.
+    pub fn wait_for(&self, kind: &str, times: usize) {
+        eventually(&format!("{times} times {kind}"), SOON, || {
+            self.count(kind) >= times
+        });
     }
 }
 
@@ -165,7 +177,7 @@ impl Scripted {
                 }
             }
         });
-        wait.recv_timeout(Duration::from_secs(10)).unwrap();
+        wait.recv_timeout(SOON).unwrap();
         Self {
             stop,
             thread: Some(thread),

@@ -81,24 +81,21 @@ fn the_server_is_gone_until_the_lease_ends() {
     let Some(lab) = Lab::new() else { return };
     let config = config("12", "50 10.9.0.59", "");
     let server = dhcpd::dhcp4(&lab.server, &lab.scratch, "srv", &config);
+    // The lease begins later than this.
+    let began = Instant::now();
     let _client = lab.keep("dhcp4", &["--dns"]);
-    let bound = Instant::now();
     assert!(lab.addresses().contains("inet 10.9.0.5"));
     drop(server);
     let record = lab.scratch.path("run/leases/eth0.dhcp4");
-    eventually("the end of the lease", SOON * 2, || {
-        let (there, age) = (record.exists(), bound.elapsed());
-        // What is looked at now may be gone a moment later.
-        if there && age < Duration::from_secs(10) {
-            assert!(lab.addresses().contains("inet 10.9.0.5"), "too early");
-        }
-        !there
+    eventually("the end of the lease", SOON, || {
+        let gone = !lab.addresses().contains("inet 10.9.0.5") || !record.exists();
+        let age = began.elapsed();
+        assert!(
+            !gone || age >= Duration::from_secs(12),
+            "too early: {age:?}"
+        );
+        !record.exists()
     });
-    assert!(
-        bound.elapsed() > Duration::from_secs(10),
-        "{:?}",
-        bound.elapsed()
-    );
     assert!(!lab.addresses().contains("inet "), "{}", lab.addresses());
     assert!(!lab.routes4().contains("default"), "{}", lab.routes4());
     eventually("DNS withdrawn", SOON, || {
@@ -167,7 +164,7 @@ fn the_network_prefers_ipv6_alone() {
     let define = "option v6-only code 108 = unsigned integer 32;\n";
     let config = define.to_owned() + &config("600", "50 10.9.0.59", "option v6-only 1800;");
     let server = dhcpd::dhcp4(&lab.server, &lab.scratch, "srv", &config);
-    let error = lab.fails(&["dhcp4", "--once", "--timeout", "2", "eth0"]);
+    let error = lab.fails(&["dhcp4", "--once", "--timeout", "60", "eth0"]);
     assert!(error.contains("IPv6"), "{error}");
     assert!(server.count("DHCPOFFER on") >= 1);
     assert_eq!(server.count("DHCPREQUEST for"), 0, "{}", server.log());

@@ -17,7 +17,7 @@ fn an_address_but_no_prefix() {
     let Some(lab) = Lab::new() else { return };
     let options = [DNS, SEARCH, "--dhcp-rapid-commit"];
     let server = start(&lab, "2001:db8:9::100,2001:db8:9::1ff,64,10m", &options);
-    let _ = lab.initsh(&["dhcp6", "--once", "--pd", "--dns", "--timeout", "3", "eth0"]);
+    let _ = lab.initsh(&["dhcp6", "--once", "--pd", "--dns", "--timeout", "6", "eth0"]);
     let ip = lab.record("dhcp6", "ip6");
     assert!(ip.starts_with("2001:db8:9::1"), "{ip} {}", server.log());
     assert_eq!(lab.record("dhcp6", "pd"), "");
@@ -63,16 +63,13 @@ fn managed_addresses() {
     let _dhcp6 = lab.keep("dhcp6", &[]);
     let ip = lab.record("dhcp6", "ip6");
     assert!(lab.addresses().contains(&ip), "{}", lab.addresses());
-    let routes = lab.routes6();
-    assert!(routes.contains("default via fe80::1 dev eth0"), "{routes}");
-    assert!(
-        routes
-            .lines()
-            .any(|line| line.starts_with("2001:db8:9::/64 dev eth0")),
-        "{routes}"
-    );
-    lab.client
-        .run("busybox", &["ping", "-c1", "-W5", "2001:db8:9::1"]);
+    eventually("the routes", SOON, || {
+        let routes = lab.routes6();
+        let mut lines = routes.lines();
+        routes.contains("default via fe80::1 dev eth0")
+            && lines.any(|line| line.starts_with("2001:db8:9::/64 dev eth0"))
+    });
+    lab.client.pings("2001:db8:9::1");
 }
 
 /// `dhcp6` takes the place of the DHCPv6 client of `slaac --follow`, and takes up what it had.

@@ -4,11 +4,11 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use super::dhcp_server::eventually;
+use super::dhcp_server::{SOON, eventually};
 use super::leases::{HOSTILE, Lab, escaped};
 use super::support::INITSH;
 
-const WAIT: Duration = Duration::from_secs(20);
+const WAIT: Duration = SOON;
 const V4: &str = "ip4=10.9.0.5\nprefix=24\nrenewed=1000\n";
 const V6: &str = "ip6=fd00::5/128\npd=2001:db8:1::/56\nrenewed=1000\n";
 
@@ -293,7 +293,7 @@ fn with_a_pid1_hooks_are_services_that_remember() {
     let script = format!(
         "i() {{ echo \"== $*\"; '{INITSH}' \"$@\"; }}
          exec 2>&1
-         there() {{ for n in $(seq 200); do [ -e \"$1\" ] && return; sleep 0.05; done; echo no \"$1\"; }}
+         there() {{ for n in $(seq 1200); do [ -e \"$1\" ] && return; sleep 0.05; done; echo no \"$1\"; }}
          there \"$INITSH_RUN/control\"
          i on bound eth0 -c 'echo one >>out; : >one'
          i on bound eth0 -c 'echo one >>out; : >one'
@@ -302,11 +302,11 @@ fn with_a_pid1_hooks_are_services_that_remember() {
          there one; there two; there three
          i on
          '{INITSH}' kill -9 $('{INITSH}' get svc.on.eth0.bound.pid)
-         for n in $(seq 200); do
+         for n in $(seq 1200); do
            '{INITSH}' services on.eth0.bound | grep -q ' 2$' && break; sleep 0.05
          done
          rm \"$INITSH_RUN/leases/eth0.dhcp4\"
-         for n in $(seq 200); do grep -q expire out && break; sleep 0.05; done
+         for n in $(seq 1200); do grep -q expire out && break; sleep 0.05; done
          i on --remove on.eth0.bound on.eth0.bound-expire
          i on --remove nonsense
          i on; i services; i poweroff"
@@ -314,7 +314,7 @@ fn with_a_pid1_hooks_are_services_that_remember() {
     let pid1 = [
         "-k",
         "5",
-        "60",
+        "300",
         "unshare",
         "-fp",
         "--mount-proc",

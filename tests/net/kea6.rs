@@ -273,8 +273,9 @@ fn address_and_prefix_change_on_renewal() {
     eventually("the new ones are configured", SOON, || {
         lab.addresses().contains(&new_ip) && lab.routes6().contains(&new_pd)
     });
-    assert!(!lab.routes6().contains(&pd), "{}", lab.routes6());
-    assert!(!lab.addresses().contains(&ip), "{}", lab.addresses());
+    eventually("the old ones are gone", SOON, || {
+        !lab.addresses().contains(&ip) && !lab.routes6().contains(&pd)
+    });
 }
 
 /// Everything is kept until it is not valid any more, nothing after it, and what is there later is taken.
@@ -287,23 +288,21 @@ fn kea_is_gone_until_the_lease_ends() {
         ..CONFIG
     };
     let server = config.start(&lab);
+    // The lease begins later than this.
+    let began = Instant::now();
     let _client = lab.keep("dhcp6", &["--pd", "--dns"]);
-    let bound = Instant::now();
     let ip = lab.record("dhcp6", "ip6");
     drop(server);
     let record = lab.scratch.path("run/leases/eth0.dhcp6");
-    eventually("the end of the lease", SOON * 2, || {
-        let (there, age) = (record.exists(), bound.elapsed());
-        if there && age < Duration::from_secs(10) {
-            assert!(lab.addresses().contains(&ip), "too early: {age:?}");
-        }
-        !there
+    eventually("the end of the lease", SOON, || {
+        let gone = !lab.addresses().contains(&ip) || !record.exists();
+        let age = began.elapsed();
+        assert!(
+            !gone || age >= Duration::from_secs(12),
+            "too early: {age:?}"
+        );
+        !record.exists()
     });
-    assert!(
-        bound.elapsed() > Duration::from_secs(10),
-        "{:?}",
-        bound.elapsed()
-    );
     assert!(!lab.addresses().contains("inet6"), "{}", lab.addresses());
     assert!(!lab.routes6().contains("unreachable"), "{}", lab.routes6());
     eventually("DNS withdrawn", SOON, || {

@@ -48,8 +48,7 @@ fn a_lease_through_a_relay_is_renewed_past_it() {
     );
     server.wait_for("DHCPACK (type 5) from 10.8.0.1:67 to 10.9.0.50:68", 1);
     drop(relay);
-    lab.client
-        .run("busybox", &["ping", "-c1", "-W5", "10.8.0.1"]);
+    lab.client.pings("10.8.0.1");
 }
 
 /// RFC 8415 §19: through a relay in both directions, with prefixes.

@@ -3,15 +3,12 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
-use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::dhcp_server::{Dnsmasq, Scratch, eventually};
+use super::dhcp_server::{Dnsmasq, SOON, Scratch, eventually};
 use super::support::{INITSH, Namespace};
-
-const WAIT: Duration = Duration::from_secs(20);
 
 struct Lab {
     client: Namespace,
@@ -52,7 +49,7 @@ impl Lab {
     }
 
     fn sees(&self, file: &str, text: &str) {
-        eventually(text, WAIT, || self.scratch.text(file).contains(text));
+        eventually(text, SOON, || self.scratch.text(file).contains(text));
     }
 }
 
@@ -95,7 +92,7 @@ fn a_file_stays_until_a_client_knows_something() {
     lab.client
         .ip(&["link", "add", "dead", "type", "veth", "peer", "name", "end"]);
     let _client = lab.start(INITSH, &["dhcp4", "--foreground", "--dns", "dead"]);
-    eventually(&silent, WAIT, || fs::read_link(&etc).is_ok());
+    eventually(&silent, SOON, || fs::read_link(&etc).is_ok());
     assert_eq!(
         lab.scratch.text("etc/resolv.conf"),
         "nameserver 192.0.2.53\n"

@@ -3,8 +3,11 @@
 
 #![allow(dead_code)] // Each of the modules uses a part of it.
 
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::dhcp_server::{SOON, eventually};
 
 /// A network namespace, deleted when dropped.
 pub struct Namespace {
@@ -21,8 +24,14 @@ impl Namespace {
             return None;
         }
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let serial = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("initsh-{}-{serial}", std::process::id());
+        // One whose run was killed may have left its own behind, and have had this pid.
+        let name = loop {
+            let serial = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("initsh-{}-{serial}", std::process::id());
+            if !Path::new("/run/netns").join(&name).exists() {
+                break name;
+            }
+        };
         run("ip", &["netns", "add", &name]);
         Some(Self { name })
     }
@@ -76,6 +85,22 @@ impl Namespace {
         self.run("sh", &["-c", &script]);
     }
 
+    /// Waits until a link that is up passes packets on: a carrier is seen at once, but packets are dropped
+    /// until the kernel has dealt with it, which on a busy machine takes a while.
+    pub fn passes(&self, link: &str) {
+        eventually(&format!("{link} works"), SOON, || {
+            self.ip(&["link", "show", "dev", link])
+                .contains(" state UP ")
+        });
+    }
+
+    /// Waits until `host` answers.
+    pub fn pings(&self, host: &str) {
+        let limit = SOON.as_secs().to_string();
+        let family = if host.contains(':') { "-6" } else { "-4" };
+        self.run("ping", &[family, "-c1", "-w", &limit, host]);
+    }
+
     /// A veth pair: `here` in this namespace, `there` in the other, both up.
     pub fn veth(&self, here: &str, other: &Self, there: &str) {
         let netns = other.name();
@@ -93,6 +118,13 @@ impl Drop for Namespace {
             .args(["netns", "del", &self.name])
             .status();
     }
+}
+
+/// Copies the binary under test to where everybody may execute it. Another process writes the copy: what
+/// this one had open for writing, a child that another test is forking would have for a moment, too, and
+/// nobody could execute it (ETXTBSY).
+pub fn copy_of_initsh(path: &Path) {
+    run("cp", &[INITSH, path.to_str().expect("UTF-8")]);
 }
 
 /// The binary under test; docs/testing.md tells of `INITSH_BINARY`.

@@ -5,17 +5,17 @@ use super::servers::{dhcpd, kea};
 
 /// Kea has 10.9.0.50–59, dhcpd 10.9.0.70–79.
 const KEA: &str = r#"
-"authoritative": true, "valid-lifetime": 10, "renew-timer": 2, "rebind-timer": 5,
+"authoritative": true, "valid-lifetime": 24, "renew-timer": 2, "rebind-timer": 14,
 "subnet4": [ {
   "id": 1, "subnet": "10.9.0.0/24", "pools": [ { "pool": "10.9.0.50 - 10.9.0.59" } ],
   "option-data": [ { "name": "routers", "data": "10.9.0.1" } ]
 } ]"#;
 const DHCPD: &str = "
-  ping-check false; default-lease-time 10; max-lease-time 10; min-lease-time 1;
+  ping-check false; default-lease-time 24; max-lease-time 24; min-lease-time 1;
   subnet 10.9.0.0 netmask 255.255.255.0 {
     authoritative;
     range 10.9.0.70 10.9.0.79; option routers 10.9.0.2;
-    option dhcp-renewal-time 2; option dhcp-rebinding-time 5;
+    option dhcp-renewal-time 2; option dhcp-rebinding-time 14;
   }";
 
 /// The client takes one, renews with that one alone, and when it is gone goes over to the other.

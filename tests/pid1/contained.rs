@@ -189,12 +189,15 @@ pub fn load() -> String {
     static LOAD: OnceLock<PathBuf> = OnceLock::new();
     let path = LOAD.get_or_init(|| {
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("load");
+        // Another run of the tests may be executing the one that there is.
+        let new = path.with_extension(std::process::id().to_string());
         let status = Command::new("cc")
             .args(["-O2", "-static", "benches/pid1/load.c", "-o"])
-            .arg(&path)
+            .arg(&new)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status();
         assert!(status.expect("cc").success());
+        fs::rename(new, &path).unwrap();
         path
     });
     path.to_str().unwrap().to_owned()

@@ -6,12 +6,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use initsh::sys::tty::{Size, resize};
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::openpty;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, read};
 
+use super::setup::terminal;
 use super::support::{INITSH, LIMIT, skipped};
 
 /// A session on a terminal.
@@ -30,11 +29,8 @@ impl Terminal {
 
     /// `words` have the terminal as descriptors 0–2 and nothing else.
     fn on(words: &[&str]) -> Self {
-        let pty = openpty(None, None).unwrap();
-        for fd in [&pty.master, &pty.slave] {
-            fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
-        }
-        let side = || Stdio::from(pty.slave.try_clone().unwrap());
+        let (master, slave, _) = terminal();
+        let side = || Stdio::from(slave.try_clone().unwrap());
         let child = Command::new(words[0])
             .args(&words[1..])
             .env("INITSH", INITSH)
@@ -47,7 +43,7 @@ impl Terminal {
             .spawn()
             .unwrap();
         Self {
-            master: pty.master,
+            master,
             child,
             output: String::new(),
             passed: 0,
@@ -223,7 +219,9 @@ fn job_control_of_the_shell_that_started_it() {
     terminal.send("\x1a");
     terminal.expect("Stopped");
     terminal.send("bg\n");
-    terminal.send("sleep 0.3; jobs; echo told $((1 + 2))\n");
+    // Written so that what is typed is not taken for the answer.
+    terminal
+        .send("until jobs | grep -q S'topped'; do sleep 0.1; done; jobs; echo told $((1 + 2))\n");
     terminal.expect("Stopped");
     terminal.expect("told 3");
     terminal.send("fg\n");

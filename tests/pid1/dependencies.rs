@@ -6,7 +6,7 @@ use initsh::supervise::client::ServiceInfo;
 use initsh::supervise::spec::{Ready, Restart, ServiceSpec};
 use nix::sys::signal::Signal;
 
-use super::support::{Init, shell, skipped};
+use super::support::{Init, LIMIT, shell, skipped};
 
 const SLEEP: &str = "exec sleep 1000";
 
@@ -18,6 +18,11 @@ fn gated(name: &str, needs: &[&str], gate: &str) -> ServiceSpec {
         ready: Ready::Descriptor,
         ..needing(name, needs, &text)
     }
+}
+
+/// Shell text that waits for a file.
+fn until(gate: &std::path::Path) -> String {
+    format!("until [ -e {} ]; do sleep 0.05; done;", gate.display())
 }
 
 fn needing(name: &str, needs: &[&str], text: &str) -> ServiceSpec {
@@ -158,10 +163,13 @@ fn a_crash_of_one_restarts_those_that_need_it_and_a_failure_stops_them() {
             .contains("web is stopped: it needs app, which is being started again")
     );
     // 125: never again.
-    init.spawn("base", Restart::OnFailure, "sleep 1; exit 125");
+    let gate = init.directory().join("gate");
+    let text = format!("{} exit 125", until(&gate));
+    init.spawn("base", Restart::OnFailure, &text);
     init.client()
         .spawn(&needing("top", &["base"], SLEEP))
         .unwrap();
+    std::fs::write(gate, "").unwrap();
     let top = init.in_state("top", "Failed");
     assert_eq!(says(&top), "Failed: it needs base, which has failed");
 }
@@ -200,7 +208,7 @@ fn restart_and_signal() {
     let (status, _, error) = run(&init, &["signal", "NOPE", "ear"]);
     assert_eq!(status, 2);
     assert!(error.contains("'NOPE': expected a signal"), "{error}");
-    init.client().stop("ear", Duration::from_secs(5)).unwrap();
+    init.client().stop("ear", LIMIT).unwrap();
     let (status, _, error) = run(&init, &["signal", "HUP", "ear"]);
     assert_eq!(status, 1);
     let expected = "service 'ear' has no process: Stopped (stopped on request)";
@@ -241,7 +249,8 @@ fn a_service_is_stopped_as_it_wants() {
     init.hears("deaf", Signal::SIGTERM);
     let begun = std::time::Instant::now();
     assert_eq!(run(&init, &["stop", "deaf"]).0, 0);
-    assert!(begun.elapsed() < Duration::from_secs(4));
+    // Without its own it would have as long as any service of these tests.
+    assert!(begun.elapsed() < LIMIT / 2);
     assert_eq!(
         says(&init.service("deaf")),
         "Stopped: killed: did not stop when asked"
@@ -258,12 +267,17 @@ fn oneshot_and_max_restarts() {
         oneshot: true,
         ..shell(name, Restart::Never, text)
     };
-    init.client().spawn(&oneshot("setup", "sleep 1")).unwrap();
+    let gate = |name: &str| init.directory().join(name);
+    let (set_up, broken) = (gate("set-up"), gate("broken"));
+    init.client()
+        .spawn(&oneshot("setup", &until(&set_up)))
+        .unwrap();
     let web = init
         .client()
         .spawn(&needing("web", &["setup"], SLEEP))
         .unwrap();
     assert_eq!(says(&web), "Pending: waits for setup: Starting");
+    std::fs::write(set_up, "").unwrap();
     init.in_state("web", "Running");
     let setup = init.service("setup");
     assert_eq!(
@@ -275,11 +289,12 @@ fn oneshot_and_max_restarts() {
         0
     );
     init.client()
-        .spawn(&oneshot("broken", "sleep 1; exit 4"))
+        .spawn(&oneshot("broken", &format!("{} exit 4", until(&broken))))
         .unwrap();
     init.client()
         .spawn(&needing("lost", &["broken"], SLEEP))
         .unwrap();
+    std::fs::write(broken, "").unwrap();
     let lost = init.in_state("lost", "Failed");
     assert_eq!(says(&lost), "Failed: it needs broken, which has failed");
     let (status, _, error) = run(&init, &["start", "--wait", "lost"]);
@@ -302,12 +317,15 @@ fn a_critical_service_ends_the_machine_with_the_status_of_the_cause() {
         return;
     }
     let mut init = Init::new();
-    init.spawn("db", Restart::Never, "sleep 1; exit 43");
+    let gate = init.directory().join("gate");
+    let text = format!("{} exit 43", until(&gate));
+    init.spawn("db", Restart::Never, &text);
     let web = ServiceSpec {
         critical: true,
         ..needing("web", &["db"], SLEEP)
     };
     init.client().spawn(&web).unwrap();
+    std::fs::write(gate, "").unwrap();
     assert_eq!(init.ended(), 43);
     let log = init.log();
     assert!(

@@ -1,14 +1,13 @@
 //! Another program becomes PID 1 of the namespace (`exec --pid1`), or is refused.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use initsh::failure::Failure;
 use initsh::supervise::protocol::HandOver;
 use initsh::supervise::spec::Restart;
 
-use super::support::{INITSH, Init, skipped};
+use super::support::{self, INITSH, Init, skipped};
 
 /// What the kernel says of PID 1.
 fn status(init: &Init, field: &str) -> String {
@@ -168,15 +167,17 @@ fn a_program_that_fails_at_the_last_moment_leaves_pid_1_as_it_was() {
     program.truncate(4096);
     // No program headers.
     program[56..58].fill(0);
-    fs::write(&bad, program).unwrap();
-    fs::set_permissions(&bad, fs::Permissions::from_mode(0o755)).unwrap();
+    support::program(&bad, &program, 0o755);
+    // Its first shell has to have been there before it is ended.
+    let starts = init.directory().join("starts");
+    let said = || fs::read_to_string(&starts).unwrap_or_default();
+    init.until("the shell", || (said() == "boot\n").then_some(()));
     init.spawn("web", Restart::Always, "exec sleep 1000");
     let failure = refused(&init, order(&bad, &["bad"]));
     assert!(failure.to_string().contains("ENOEXEC"), "{failure}");
     assert!(init.is_alive());
-    let starts = init.directory().join("starts");
     init.until("the shell again", || {
-        (fs::read_to_string(&starts).unwrap() == "boot\nboot\n").then_some(())
+        (said() == "boot\nboot\n").then_some(())
     });
     assert_eq!(init.service("web").state, "Stopped");
     init.spawn("more", Restart::Never, "exec sleep 1000");

@@ -10,7 +10,7 @@ use initsh::supervise::spec::{Restart, ServiceSpec};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::support::{INITSH, Init, answers_within, shell, skipped};
+use super::support::{INITSH, Init, LIMIT, answers_within, shell, skipped};
 
 fn logged(name: &str, restart: Restart, text: &str) -> ServiceSpec {
     ServiceSpec {
@@ -118,12 +118,12 @@ fn a_follower_sees_a_service_through_its_restarts() {
     assert_eq!(follower.lines(3), "run 1\nrun 2\nrun 3\n");
     // A second look costs PID 1 no time while nothing comes.
     let before = init.cpu();
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_secs(1));
     assert!(
-        init.cpu() - before < Duration::from_millis(20),
+        init.cpu() - before < Duration::from_millis(50),
         "a waiting client keeps PID 1 busy"
     );
-    init.client().stop("again", Duration::from_secs(2)).unwrap();
+    init.client().stop("again", LIMIT).unwrap();
     init.client()
         .spawn(&logged("again", Restart::Never, "echo new"))
         .unwrap();
@@ -160,9 +160,7 @@ fn lines_that_make_room_are_counted() {
     // Someone who has read up to here misses exactly what comes too fast for him.
     let mut reader = Reader::with(init.client(), "chatty");
     while reader.next(Duration::ZERO).unwrap().more {}
-    init.client()
-        .stop("chatty", Duration::from_secs(2))
-        .unwrap();
+    init.client().stop("chatty", LIMIT).unwrap();
     init.client()
         .spawn(&logged("chatty", Restart::Never, "seq 30000"))
         .unwrap();
@@ -202,7 +200,7 @@ fn a_flood_of_output_keeps_nobody_waiting() {
     // What it has written so far is whole lines.
     let (_, text, _) = logs(&init, &["yes1"]);
     assert!(text.len() > 32 * 1024 && text.chunks(2).all(|line| line == b"y\n"));
-    init.client().stop("yes0", Duration::from_secs(2)).unwrap();
+    init.client().stop("yes0", LIMIT).unwrap();
     assert_eq!(init.service("yes0").state, "Stopped");
 }
 
@@ -222,7 +220,7 @@ fn neither_followers_nor_what_is_left_behind_stand_in_the_way() {
     // More of them than PID 1 has places: they make room, and come back.
     let begun = Instant::now();
     init.client().services().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(4));
+    assert!(begun.elapsed() < LIMIT / 4);
     assert_eq!(followers[69].lines(1), "late\n");
     drop(followers);
     for pid in init.processes() {
@@ -276,7 +274,7 @@ fn a_log_file_is_rotated_at_its_size() {
     assert_eq!(writers(&init).len(), 1);
     // Who moves the file away gets a new one; who kills the writer gets a new one, too.
     std::fs::rename(&file, init.directory().join("kept")).unwrap();
-    init.client().stop("web", Duration::from_secs(2)).unwrap();
+    init.client().stop("web", LIMIT).unwrap();
     init.client()
         .spawn(&filed("web", &file, 10_000, "echo moved"))
         .unwrap();
@@ -323,8 +321,11 @@ fn a_disk_that_is_full_costs_lines_and_nothing_else() {
         let (_, text, _) = logs(&init, &["-n", "1", "web"]);
         (text == b"last\n").then_some(())
     });
-    let cramped = std::fs::read_to_string(&file).unwrap();
-    assert!(cramped.is_empty() || cramped.ends_with('\n'));
+    // What has not found room is taken back a moment after it was written.
+    init.until("whole lines", || {
+        let cramped = std::fs::read_to_string(&file).unwrap();
+        (cramped.is_empty() || cramped.ends_with('\n')).then_some(())
+    });
     let grown = format!("mount -o remount,size=1m {}", small.display());
     let pid = init.pid.to_string();
     let done = Command::new("nsenter")
@@ -393,8 +394,9 @@ fn the_last_words_of_a_service_are_filed_before_the_end() {
     let begun = Instant::now();
     init.signal(Signal::SIGTERM);
     assert_eq!(init.ended(), 0);
+    // Half of the deadline is what services have.
     assert!(
-        begun.elapsed() < Duration::from_secs(5),
+        begun.elapsed() < Duration::from_secs(14),
         "{:?}",
         begun.elapsed()
     );
@@ -421,7 +423,7 @@ fn a_log_goes_on_under_another_program_of_pid_1() {
         assert!(upgraded.status.success(), "{upgraded:?}");
         seen += &follower.lines(20);
     }
-    init.client().stop("web", Duration::from_secs(2)).unwrap();
+    init.client().stop("web", LIMIT).unwrap();
     let (_, all, _) = logs(&init, &["web"]);
     let all = String::from_utf8(all).unwrap();
     for (line, number) in all.lines().zip(1..) {

@@ -40,7 +40,7 @@ fn stubborn(seconds: u32) -> Init {
 }
 
 /// What asks nobody takes no longer than this; what waits for somebody, half of 30 s.
-const NO_WAIT: Duration = Duration::from_secs(5);
+const NO_WAIT: Duration = Duration::from_secs(12);
 
 #[test]
 fn real_time_signals_as_container_engines_send_them() {
@@ -106,7 +106,8 @@ fn the_deadline_holds_whatever_a_service_says() {
     let took = begun.elapsed();
     println!("4 s, took {took:?}");
     assert!(took > Duration::from_secs(2), "{took:?}");
-    assert!(took < Duration::from_millis(4500), "{took:?}");
+    // And not half of a minute, or of the service's own.
+    assert!(took < Duration::from_secs(14), "{took:?}");
     let log = init.log();
     assert!(log.contains("waiting for deaf: Stopping, 1 s"), "{log}");
 }
@@ -168,8 +169,8 @@ fn stopped_processes_end() {
     init.signal(Signal::SIGTERM);
     assert_eq!(init.ended(), 0);
     let took = begun.elapsed();
-    // A service that does not stop is killed after 5 s.
-    assert!(took < Duration::from_secs(4), "{took:?}");
+    // One that does not stop is killed when half of 30 s are over.
+    assert!(took < NO_WAIT, "{took:?}");
 }
 
 #[test]
@@ -192,7 +193,7 @@ fn a_tree_that_grows_while_it_is_killed() {
     assert_eq!(init.ended(), 0);
     let took = begun.elapsed();
     println!("a growing tree: {took:?}");
-    assert!(took < Duration::from_secs(6), "{took:?}");
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
 /// The child waits for somebody who reads the FIFO and has not executed anything yet.
@@ -210,7 +211,7 @@ fn a_service_in_its_setup_does_not_keep_the_machine() {
     let begun = Instant::now();
     init.signal(Signal::SIGTERM);
     assert_eq!(init.ended(), 0);
-    assert!(begun.elapsed() < Duration::from_millis(4500));
+    assert!(begun.elapsed() < Duration::from_secs(20));
     let _ = spawning.join();
 }
 
@@ -230,7 +231,7 @@ fn a_full_pipe_costs_messages_and_not_pid_1() {
         init.client().services().unwrap();
         after(0.05);
     }
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < Duration::from_secs(30));
     // Somebody reads again: now it is told.
     let mut pipe = fs::OpenOptions::new()
         .read(true)
@@ -255,11 +256,10 @@ fn a_hundred_obedient_services_cost_what_the_slowest_does() {
     if skipped() {
         return;
     }
-    let what = "a hundred services, the slowest stops in 2 s";
-    within(Duration::from_millis(2200), what, || {
+    let end = |others: u32| {
         let mut init = Init::new();
         let mut client = init.client();
-        for n in 0..99 {
+        for n in 0..others {
             let spec = shell(&format!("s{n}"), Restart::Always, "exec sleep 1000");
             client.spawn(&spec).unwrap();
         }
@@ -270,6 +270,11 @@ fn a_hundred_obedient_services_cost_what_the_slowest_does() {
         client.power(Power::Off(0)).unwrap();
         assert_eq!(init.ended(), 0);
         begun.elapsed()
+    };
+    let what = "99 services beside one that stops in 2 s";
+    within(Duration::from_millis(800), what, || {
+        let alone = end(0);
+        end(99).saturating_sub(alone)
     });
 }
 
@@ -360,16 +365,18 @@ fn services_end_in_reverse_order_and_as_many_together_as_may() {
     let mut init = Init::new();
     let note = init.directory().join("note");
     let mut client = init.client();
-    for (name, needs, after) in [
-        ("db", "", ""),
-        ("log", "", ""),
-        ("web", "db", "log"),
-        ("api", "db", ""),
-        ("front", "web", ""),
+    // Each ends only when the one that may end at the same time has been asked to, too.
+    for (name, needs, after, beside) in [
+        ("db", "", "", "log"),
+        ("log", "", "", "db"),
+        ("web", "db", "log", "web"),
+        ("api", "db", "", "front"),
+        ("front", "web", "", "api"),
     ] {
+        let (note, asked) = (note.display(), init.directory().display());
         let text = format!(
-            "trap 'sleep 1; echo {name} >> {}; exit' TERM; while :; do sleep 0.02; done",
-            note.display()
+            "trap ': >{asked}/{name}; until [ -e {asked}/{beside} ]; do sleep 0.02; done
+                echo {name} >> {note}; exit' TERM; while :; do sleep 0.02; done"
         );
         let list = |text: &str| match text {
             "" => Vec::new(),
@@ -384,10 +391,8 @@ fn services_end_in_reverse_order_and_as_many_together_as_may() {
         init.in_state(name, "Running");
         init.hears(name, Signal::SIGTERM);
     }
-    let begun = Instant::now();
     client.power(Power::Off(0)).unwrap();
     assert_eq!(init.ended(), 0);
-    let took = begun.elapsed();
     let order = fs::read_to_string(note).unwrap();
     let place = |name: &str| order.lines().position(|line| line == name).unwrap();
     assert_eq!(order.lines().count(), 5, "{order}");
@@ -399,9 +404,6 @@ fn services_end_in_reverse_order_and_as_many_together_as_may() {
     ] {
         assert!(place(first) < place(then), "{first} before {then}: {order}");
     }
-    // Three after one another, two beside them.
-    println!("five services in three steps of 1 s: {took:?}");
-    assert!(took < Duration::from_millis(4500), "{took:?}");
 }
 
 /// A process that was put into the namespace from outside is nobody's child in it.

@@ -1,6 +1,7 @@
 //! When a service counts as ready: every way of saying it, kept, broken and abused.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,8 +10,15 @@ use initsh::supervise::client::ServiceInfo;
 use initsh::supervise::spec::{Ready, Restart, ServiceSpec};
 use initsh::sys::child::Exit;
 use initsh::sys::notify;
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, getsockname, setsockopt, socket,
+    sockopt,
+};
 
-use super::support::{Init, answers_within, shell, skipped};
+use super::support::{Init, LIMIT, answers_within, shell, skipped};
+
+/// In milliseconds: what is to come comes before that on any machine.
+const LONG: u64 = 100_000;
 
 fn promising(name: &str, ready: Ready, text: &str) -> ServiceSpec {
     ServiceSpec {
@@ -26,14 +34,36 @@ fn start(init: &Init, spec: &ServiceSpec, wait: u64) -> ServiceInfo {
     init.client().wait_ready(&spec.name, wait).unwrap()
 }
 
-/// A shell function that sends a datagram as a process of the service, and stays until it is heard.
+/// A port that nobody else gets, and who holds it: bound, but not listening, which a service may do.
+fn reserve(host: &str) -> (OwnedFd, u16) {
+    let host: IpAddr = host.parse().unwrap();
+    let family = match host {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    };
+    let holder = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    setsockopt(&holder, sockopt::ReuseAddr, &true).unwrap();
+    let any = SockaddrStorage::from(SocketAddr::new(host, 0));
+    bind(holder.as_raw_fd(), &any).unwrap();
+    let bound: SockaddrStorage = getsockname(holder.as_raw_fd()).unwrap();
+    let four = bound.as_sockaddr_in().map(|bound| bound.port());
+    let six = bound.as_sockaddr_in6().map(|bound| bound.port());
+    (holder, four.or(six).unwrap())
+}
+
+/// A shell function that sends a datagram as a process of the service, and stays until it is heard: taken
+/// from the queue (SIOCOUTQ of unix(7)), and looked at after that.
 const NOTIFY: &str = r#"
 notify() {
     perl -MSocket -e '
         socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die;
         (my $a = $ENV{NOTIFY_SOCKET}) =~ s/^@/\0/;
         send($s, join("\n", @ARGV), 0, pack("S a*", AF_UNIX, $a)) or die "$!";
-        select undef, undef, undef, 0.2;
+        do {
+            select undef, undef, undef, 0.2;
+            ioctl($s, 0x5411, my $left = pack("i", 0)) or die "$!";
+            $queued = unpack("i", $left);
+        } while $queued;
     ' "$@"
 }
 "#;
@@ -53,11 +83,11 @@ fn ready_when_it_has_run_for_long_enough() {
     let web = start(
         &init,
         &promising("web", after.clone(), "exec sleep 1000"),
-        5000,
+        LONG,
     );
     assert_eq!(web.state, "Running");
     assert!(begun.elapsed() >= Duration::from_millis(400));
-    let brief = start(&init, &promising("brief", after, "exit 0"), 5000);
+    let brief = start(&init, &promising("brief", after, "exit 0"), LONG);
     assert_eq!(brief.state, "Stopped");
 }
 
@@ -67,8 +97,13 @@ fn ready_when_it_says_so() {
         return;
     }
     let init = Init::new();
-    let text = "notify 'STATUS=loading'; sleep 0.3; notify junk READY=1 'STATUS=serving on 80' READY=1; notify READY=1; exec sleep 1000";
-    let spec = notifying("web", text);
+    let go = init.directory().join("go");
+    let text = format!(
+        "notify 'STATUS=loading'; until [ -e {} ]; do sleep 0.05; done; \
+         notify junk READY=1 'STATUS=serving on 80' READY=1; notify READY=1; exec sleep 1000",
+        go.display()
+    );
+    let spec = notifying("web", &text);
     init.client().spawn(&spec).unwrap();
     let loading = init.until("its status", || {
         let web = init.service("web");
@@ -76,12 +111,13 @@ fn ready_when_it_says_so() {
     });
     assert_eq!(loading.state, "Starting");
     assert_eq!(loading.reason, "not ready yet: loading");
+    std::fs::write(go, "").unwrap();
     let ready = init.in_state("web", "Running");
     assert_eq!(ready.reason, "serving on 80");
-    init.client().stop("web", Duration::from_secs(2)).unwrap();
+    init.client().stop("web", LIMIT).unwrap();
     assert_eq!(init.service("web").reason, "stopped on request");
     // One that ends before it has said so, one that says so with its last breath.
-    let ended = start(&init, &notifying("ended", "exit 4"), 5000);
+    let ended = start(&init, &notifying("ended", "exit 4"), LONG);
     assert_eq!(
         (ended.state.as_str(), ended.exit),
         ("Failed", Some(Exit::Code(4)))
@@ -166,18 +202,18 @@ fn one_that_owes_a_sign_of_life_is_ended_without_it() {
     let init = Init::new();
     let text = "notify READY=1; for n in 1 2 3; do notify WATCHDOG=1; done; exec sleep 1000";
     let mut spec = notifying("web", text);
-    spec.env.push(("WATCHDOG_USEC".into(), "2000000".into()));
+    spec.env.push(("WATCHDOG_USEC".into(), "4000000".into()));
     let begun = Instant::now();
-    assert_eq!(start(&init, &spec, 5000).state, "Running");
+    assert_eq!(start(&init, &spec, LONG).state, "Running");
     let dead = init.in_state("web", "Failed");
     assert_eq!(dead.exit, Some(Exit::Signal(6)));
     // Three signs of life put it off.
     assert!(
-        begun.elapsed() > Duration::from_millis(2500),
+        begun.elapsed() > Duration::from_millis(4600),
         "{:?}",
         begun.elapsed()
     );
-    assert!(init.log().contains("web: no WATCHDOG=1 within 2s: SIGABRT"));
+    assert!(init.log().contains("web: no WATCHDOG=1 within 4s: SIGABRT"));
     // One that does not end by that is killed.
     let mut deaf = notifying(
         "deaf",
@@ -185,7 +221,7 @@ fn one_that_owes_a_sign_of_life_is_ended_without_it() {
     );
     deaf.env.push(("WATCHDOG_USEC".into(), "300000".into()));
     deaf.stop_timeout = Duration::from_millis(300);
-    assert_eq!(start(&init, &deaf, 5000).state, "Running");
+    assert_eq!(start(&init, &deaf, LONG).state, "Running");
     assert_eq!(init.in_state("deaf", "Failed").exit, Some(Exit::Signal(9)));
 }
 
@@ -196,21 +232,17 @@ fn ready_when_its_port_is_served() {
     }
     let init = Init::new();
     for host in ["127.0.0.1", "::1"] {
-        let free = TcpListener::bind((host, 0)).unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let (_reserved, port) = reserve(host);
         let name = if host == "::1" { "six" } else { "four" };
         let text = format!(
             "sleep 0.3; exec perl -MIO::Socket::IP -e 'my $s = IO::Socket::IP->new(LocalHost => \"{host}\", LocalPort => {port}, Listen => 5, ReuseAddr => 1) or die; sleep 1000'"
         );
         let begun = Instant::now();
-        let web = start(&init, &promising(name, Ready::Tcp(port), &text), 9000);
+        let web = start(&init, &promising(name, Ready::Tcp(port), &text), LONG);
         assert_eq!(web.state, "Running", "{host}: {}", web.reason);
         assert!(begun.elapsed() >= Duration::from_millis(300));
     }
-    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let (_reserved, port) = reserve("127.0.0.1");
     let never = start(
         &init,
         &promising("never", Ready::Tcp(port), "exec sleep 1000"),
@@ -220,7 +252,7 @@ fn ready_when_its_port_is_served() {
     let ended = start(
         &init,
         &promising("ended", Ready::Tcp(port), "sleep 0.2; exit 3"),
-        5000,
+        LONG,
     );
     assert_eq!(ended.state, "Failed");
 }
@@ -243,8 +275,8 @@ fn a_daemon_is_found_by_its_pid_file() {
         .pid
         .unwrap();
     std::fs::write(&file, format!("{other}\n")).unwrap();
-    let text = "setsid sleep 1000 & sleep 0.3; echo $! > web.pid; echo $! > seen";
-    let web = start(&init, &daemon("web", text), 5000);
+    let text = "setsid sleep 1000 & sleep 0.3; echo $! > seen; echo $! > web.pid";
+    let web = start(&init, &daemon("web", text), LONG);
     assert_eq!(web.state, "Running", "{}", web.reason);
     let seen = std::fs::read_to_string(init.directory().join("seen")).unwrap();
     assert_eq!(
@@ -253,7 +285,7 @@ fn a_daemon_is_found_by_its_pid_file() {
     );
     assert_eq!(init.service("other").pid, Some(other));
     // It is the service: it is stopped, and its end is the service's.
-    init.client().stop("web", Duration::from_secs(3)).unwrap();
+    init.client().stop("web", LIMIT).unwrap();
     let stopped = init.service("web");
     assert_eq!(
         (stopped.state.as_str(), stopped.exit),
@@ -264,22 +296,22 @@ fn a_daemon_is_found_by_its_pid_file() {
     for (name, text) in [("stale", "exit 0"), ("foreign", text.as_str())] {
         let never = start(&init, &daemon(name, text), 600);
         assert_eq!(never.state, "Starting", "{name}: {}", never.reason);
-        init.client().stop(name, Duration::from_secs(1)).unwrap();
+        init.client().stop(name, LIMIT).unwrap();
     }
     std::fs::remove_file(&file).unwrap();
     nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let never = start(&init, &daemon("fifo", "exec sleep 1000"), 400);
     assert_eq!(never.state, "Starting");
-    init.client().stop("fifo", Duration::from_secs(2)).unwrap();
+    init.client().stop("fifo", LIMIT).unwrap();
     // One that does not fork may have a pid file, too.
     std::fs::remove_file(&file).unwrap();
     let own = start(
         &init,
         &daemon("own", "echo $$ > web.pid; exec sleep 1000"),
-        5000,
+        LONG,
     );
     assert_eq!(own.state, "Running");
-    let ended = start(&init, &daemon("ended", "exit 2"), 5000);
+    let ended = start(&init, &daemon("ended", "exit 2"), LONG);
     assert_eq!(ended.state, "Failed");
     // Helpers are nobody's business, and leave when they are not needed any more.
     let reaped = init.initsh(&["reap"]);
@@ -299,9 +331,7 @@ fn what_was_promised_is_kept_under_another_program_of_pid_1() {
         return;
     }
     let init = Init::new();
-    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let (_reserved, port) = reserve("127.0.0.1");
     let go = init.directory().join("go");
     let wait = format!("while ! [ -e {} ]; do sleep 0.05; done;", go.display());
     let pidfile = init.directory().join("daemon.pid");
@@ -338,7 +368,7 @@ fn what_was_promised_is_kept_under_another_program_of_pid_1() {
     }
     let mut owing = notifying("owing", "notify READY=1; exec sleep 1000");
     owing.env.push(("WATCHDOG_USEC".into(), "2500000".into()));
-    assert_eq!(start(&init, &owing, 5000).state, "Running");
+    assert_eq!(start(&init, &owing, LONG).state, "Running");
     let upgraded = init.initsh(&["upgrade", super::support::INITSH]);
     assert!(upgraded.status.success(), "{upgraded:?}");
     for (name, ..) in &text {

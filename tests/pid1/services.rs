@@ -7,7 +7,7 @@ use initsh::supervise::spec::{Ready, Restart};
 use initsh::sys::child::Exit;
 use nix::sys::signal::Signal;
 
-use super::support::{Init, shell, skipped};
+use super::support::{Init, LIMIT, shell, skipped};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -31,7 +31,7 @@ fn a_service_runs_is_listed_and_stopped() {
         web.pid.unwrap()
     );
     assert_eq!(error.to_string(), expected);
-    init.client().stop("web", Duration::from_secs(5)).unwrap();
+    init.client().stop("web", LIMIT).unwrap();
     let stopped = init.service("web");
     assert_eq!((stopped.state.as_str(), stopped.pid), ("Stopped", None));
     assert_eq!(stopped.exit, Some(Exit::Signal(15)));
@@ -51,7 +51,8 @@ fn one_that_ignores_sigterm_is_killed() {
         "trap '' TERM; while :; do sleep 1; done",
     );
     init.hears("deaf", Signal::SIGTERM);
-    init.client().stop("deaf", Duration::from_secs(2)).unwrap();
+    let grace = Some(Duration::from_millis(500));
+    init.client().stop_within("deaf", grace, LIMIT).unwrap();
     assert_eq!(init.service("deaf").exit, Some(Exit::Signal(9)));
 }
 
@@ -75,7 +76,7 @@ fn one_that_crashes_is_started_again_later_and_later() {
     let said =
         |tens: u32| log.contains(&format!("crash ended: exit 3; starting it again in {tens}"));
     assert!((50..=55).any(said), "{log}");
-    init.client().stop("crash", Duration::from_secs(1)).unwrap();
+    init.client().stop("crash", LIMIT).unwrap();
     let starts = init.service("crash").starts;
     std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(init.service("crash").starts, starts);
@@ -118,19 +119,13 @@ fn readiness_is_a_newline_on_the_descriptor() {
     let early = init.client().wait_ready("late", soon).unwrap();
     assert_eq!(early.state, "Starting");
     std::fs::write(go, "").unwrap();
-    let ready = init
-        .client()
-        .wait_ready("late", Duration::from_secs(9))
-        .unwrap();
+    let ready = init.client().wait_ready("late", LIMIT).unwrap();
     assert_eq!(ready.state, "Running");
     // One that ends without it is told at once.
     let mut never = shell("never", Restart::Never, "exit 4");
     never.ready = Ready::Descriptor;
     init.client().spawn(&never).unwrap();
-    let ended = init
-        .client()
-        .wait_ready("never", Duration::from_secs(9))
-        .unwrap();
+    let ended = init.client().wait_ready("never", LIMIT).unwrap();
     assert_eq!(ended.state, "Failed");
 }
 
@@ -165,21 +160,30 @@ fn waiting_takes_over_the_status() {
         return;
     }
     let init = Init::new();
-    init.spawn("job", Restart::Never, "sleep 1; exit 7");
+    let go = init.directory().join("go");
+    let text = |end: &str| format!("until [ -e {} ]; do sleep 0.05; done; {end}", go.display());
+    init.spawn("job", Restart::Never, &text("exit 7"));
     let wait = |name: &str, limit| {
         let target = Target::Name(name.into());
         let limit = Some(Duration::from_millis(limit));
         init.client().wait_end(target, Until::Exit, limit)
     };
     assert_eq!(wait("job", 10), Ok(None));
-    assert_eq!(wait("job", 9000), Ok(Some(Exit::Code(7))));
+    std::fs::write(&go, "").unwrap();
+    assert_eq!(wait("job", 100_000), Ok(Some(Exit::Code(7))));
     // And again, at once.
     assert_eq!(wait("job", 0), Ok(Some(Exit::Code(7))));
     let error = wait("nobody", 0).unwrap_err().to_string();
     assert_eq!(error, "there is no service 'nobody'");
-    let killed = init.spawn("killed", Restart::Never, "sleep 1; kill -9 $$");
+    std::fs::remove_file(&go).unwrap();
+    let killed = init.spawn("killed", Restart::Never, &text("kill -9 $$"));
     let target = Target::Pid(killed.pid.unwrap_or(0));
-    let exit = init.client().wait_end(target, Until::Exit, None);
+    let mut client = init.client();
+    let waiting = std::thread::spawn(move || client.wait_end(target, Until::Exit, None));
+    // Either way it is told; most often while it waits.
+    std::thread::sleep(Duration::from_millis(200));
+    std::fs::write(&go, "").unwrap();
+    let exit = waiting.join().unwrap();
     assert_eq!(exit, Ok(Some(Exit::Signal(9))));
     let stranger = init
         .client()

@@ -309,14 +309,8 @@ fn a_file_that_is_never_opened_keeps_nobody_waiting() {
     let stuck = init.in_state("stuck", "Starting");
     assert!(stuck.pid.is_some());
     let begun = Instant::now();
-    init.client()
-        .stop("stuck", Duration::from_secs(20))
-        .unwrap();
-    assert!(
-        begun.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        begun.elapsed()
-    );
+    init.client().stop("stuck", LIMIT).unwrap();
+    assert!(begun.elapsed() < LIMIT / 4, "{:?}", begun.elapsed());
     let _ = spawning.wait();
 }
 
@@ -412,6 +406,21 @@ fn outside(init: &Init, inside: i32) -> i32 {
     found.expect("the process").as_raw()
 }
 
+/// A new terminal: its master, itself, and its path. Close-on-exec from the beginning: other tests start
+/// programs at the same time.
+pub fn terminal() -> (OwnedFd, OwnedFd, String) {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let master = posix_openpt(flags).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let path = ptsname_r(&master).unwrap();
+    let line = open(path.as_str(), flags, Mode::empty()).unwrap();
+    (OwnedFd::from(master), line, path)
+}
+
+/// The end of a shell's prompt.
+const PROMPT: &str = "# ";
+
 /// The other side of a terminal: what was shown on it, and where to type.
 struct Person {
     keyboard: File,
@@ -424,14 +433,8 @@ struct Person {
 
 impl Person {
     fn new() -> Self {
-        // Close-on-exec: other tests start programs at the same time.
-        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let pty = posix_openpt(flags).unwrap();
-        grantpt(&pty).unwrap();
-        unlockpt(&pty).unwrap();
-        let path = ptsname_r(&pty).unwrap();
-        let line = open(path.as_str(), flags, Mode::empty()).unwrap();
-        let keyboard = File::from(OwnedFd::from(pty));
+        let (keyboard, line, path) = terminal();
+        let keyboard = File::from(keyboard);
         let shown = Arc::new(Mutex::new(String::new()));
         let (mut screen, text) = (keyboard.try_clone().unwrap(), Arc::clone(&shown));
         std::thread::spawn(move || {
@@ -490,8 +493,11 @@ fn a_shell_on_a_terminal_of_its_own() {
     let shell = ["--tty", &tty, "--env", "TERM=dumb", "--", "initsh"];
     let output = initsh(&init, &[&options[..], &shell].concat());
     assert!(output.status.success(), "{output:?}");
+    // Each line is typed at a prompt, as people do.
+    person.sees(PROMPT);
     person.types("echo $((6 * 7)) from $$\n");
     person.sees("42 from ");
+    person.sees(PROMPT);
     person.types("/bin/sleep 1000\n");
     let sleeps = || {
         init.until("the job", || {
@@ -508,19 +514,24 @@ fn a_shell_on_a_terminal_of_its_own() {
     // Ctrl-Z and Ctrl-C reach the job and not the shell.
     person.types("\u{1a}");
     person.sees("topped");
+    person.sees(PROMPT);
     person.types("fg\n");
     sleeps();
     person.types("\u{3}");
+    person.sees(PROMPT);
     person.types("echo still $((1 + 1))\n");
     person.sees("still 2");
     // Nobody else gets the terminal meanwhile.
     let (_, error) = refused(&init, &format!("--tty {tty}"));
     let words = format!("cannot take terminal /dev/{tty}, which has a session: EPERM");
     assert!(error.contains(&words), "{error}");
+    person.sees(PROMPT);
     person.types("exit 3\n");
     person.sees("initsh: a new shell begins here; the last one ended: exit 3");
+    person.sees(PROMPT);
     person.types("echo $((40 + 2)) again\n");
     person.sees("42 again");
+    person.sees(PROMPT);
     person.types("kill -KILL $$\n");
     person.sees("initsh: a new shell begins here; the last one ended: SIGKILL");
 }

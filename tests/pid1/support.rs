@@ -2,6 +2,8 @@
 //! rule, every process in it; no wait is longer than it says.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -22,7 +24,7 @@ pub const INITSH: &str = match option_env!("INITSH_BINARY") {
 };
 
 /// The longest that anything here may take. Only what never happens takes that long.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Whether the user left these tests out.
 pub fn skipped() -> bool {
@@ -302,13 +304,25 @@ pub fn within(limit: Duration, what: &str, mut measure: impl FnMut() -> Duration
     panic!("{what}: {best:?} at best, {limit:?} at most");
 }
 
+/// How long a thread could have run so far, but others had the processors (proc_pid_schedstat(5)).
+fn kept_waiting(pid: &str) -> Duration {
+    let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let time = text.split(' ').nth(1).and_then(|time| time.parse().ok());
+    Duration::from_nanos(time.unwrap_or(0))
+}
+
+/// How long something takes, without the time in which PID 1, or this thread, had to wait for a processor:
+/// that is the machine's.
+pub fn undisturbed(init: &Init, work: impl FnOnce()) -> Duration {
+    let kept = || kept_waiting("thread-self") + kept_waiting(&init.pid.to_string());
+    let (begun, before) = (Instant::now(), kept());
+    work();
+    begun.elapsed().saturating_sub(kept() - before)
+}
+
 /// PID 1's answers take no longer than this: the median, because the machine may be busy with other tests.
 pub fn answers_within(limit: Duration, init: &Init) {
-    let answer = |_| {
-        let begun = Instant::now();
-        init.client().services().unwrap();
-        begun.elapsed()
-    };
+    let answer = |_| undisturbed(init, || drop(init.client().services().unwrap()));
     within(limit, "typical answer", || {
         let mut answers: Vec<_> = (0..41).map(answer).collect();
         answers.sort();
@@ -316,11 +330,27 @@ pub fn answers_within(limit: Duration, init: &Init) {
     });
 }
 
+/// Writes a file that is to be executed. Another process does: what this one has open for writing, a child
+/// that another test is forking has for a moment, too, and nobody could execute it (ETXTBSY).
+pub fn program(path: &Path, bytes: &[u8], mode: u32) {
+    let mut writer = Command::new("dd")
+        .arg("status=none")
+        .arg(format!("of={}", path.display()))
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    writer.stdin.take().unwrap().write_all(bytes).unwrap();
+    assert!(writer.wait().unwrap().success());
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// A service that has long enough to stop, however busy the machine is.
 pub fn shell(name: &str, restart: Restart, text: &str) -> ServiceSpec {
     let argv = vec!["sh".into(), "-c".into(), text.into()];
     ServiceSpec {
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         restart,
+        stop_timeout: LIMIT,
         ..ServiceSpec::new(name, Program::Path("/bin/sh".into()), argv)
     }
 }

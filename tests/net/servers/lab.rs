@@ -8,11 +8,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+pub use crate::dhcp_server::SOON;
 use crate::dhcp_server::{Scratch, eventually};
 use crate::support::{INITSH, Namespace};
-
-/// How long a client may take for what it does at once, on a busy machine.
-pub const SOON: Duration = Duration::from_secs(20);
 
 /// A client's namespace with `eth0`, down, and a server's with `srv`: 10.9.0.1/24, 2001:db8:9::1/64
 /// and fe80::1.
@@ -61,9 +59,14 @@ impl Lab {
         command
     }
 
-    /// Runs `initsh ARGS…`, whatever its status.
+    /// Runs `initsh ARGS…`, whatever its status. A client has as long as a busy machine may need, unless it
+    /// is told how long.
     pub fn initsh(&self, args: &[&str]) -> Output {
-        self.command(INITSH, args).output().unwrap()
+        let mut args = args.to_vec();
+        if args.contains(&"--once") && !args.contains(&"--timeout") {
+            args.splice(1..1, ["--timeout", "60"]);
+        }
+        self.command(INITSH, &args).output().unwrap()
     }
 
     /// Runs `initsh ARGS…`, which must succeed; its standard output.
@@ -117,7 +120,7 @@ impl Lab {
 
     /// Waits until a value of the record is so.
     pub fn until(&self, kind: &str, key: &str, what: impl Fn(&str) -> bool) {
-        let (end, mut value) = (Instant::now() + SOON * 2, String::new());
+        let (end, mut value) = (Instant::now() + SOON, String::new());
         while Instant::now() < end {
             value = self.record(kind, key);
             if what(&value) {
@@ -163,9 +166,7 @@ pub fn as_server(server: &Namespace, number: u8) {
         server.ip(&["addr", "add", &address, "dev", "srv", "nodad"]);
     }
     // A cable is noticed a moment after it was plugged in.
-    eventually("carrier of srv", SOON, || {
-        server.ip(&["link", "show", "srv"]).contains("LOWER_UP")
-    });
+    server.passes("srv");
 }
 
 /// A bridge in a namespace of its own, with nothing else there.

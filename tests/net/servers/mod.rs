@@ -19,14 +19,14 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::dhcp_server::eventually;
+use super::dhcp_server::{SOON, eventually};
 use super::support::Namespace;
 
 /// How long a server may take to start, on a busy machine.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = SOON;
 
 /// How long it may take to end before it is killed.
-const END: Duration = Duration::from_secs(5);
+const END: Duration = Duration::from_secs(20);
 
 /// How many bytes of a log are shown where a test fails.
 const SHOWN: usize = 4000;
