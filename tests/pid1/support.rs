@@ -264,7 +264,10 @@ impl Init {
 
 impl Drop for Init {
     fn drop(&mut self) {
-        let _ = kill(self.pid, Signal::SIGKILL);
+        // One that has ended has given its number to somebody else by now.
+        if let Ok(None) = self.unshare.try_wait() {
+            let _ = kill(self.pid, Signal::SIGKILL);
+        }
         let _ = self.unshare.kill();
         let _ = self.unshare.wait();
         let log = self.log();
@@ -334,7 +337,7 @@ pub fn answers_within(limit: Duration, init: &Init) {
 /// that another test is forking has for a moment, too, and nobody could execute it (ETXTBSY).
 pub fn program(path: &Path, bytes: &[u8], mode: u32) {
     let mut writer = Command::new("dd")
-        .arg("status=none")
+        .args(["status=none", "bs=64k"])
         .arg(format!("of={}", path.display()))
         .stdin(Stdio::piped())
         .spawn()
