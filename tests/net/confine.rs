@@ -181,9 +181,7 @@ fn a_client_goes_on_without_what_the_kernel_lacks() {
         "eth0",
     ];
     let client = Client(lab.command("strace", &lacking).spawn().unwrap());
-    eventually("renewed", Duration::from_secs(30), || {
-        lab.server.count("DHCPACK") >= 2
-    });
+    eventually("renewed", SOON, || lab.server.count("DHCPACK") >= 2);
     let record = lab.scratch.text("run/leases/eth0.dhcp4.confined");
     for line in [
         "no_new_privs=yes",
