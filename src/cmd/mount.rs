@@ -22,7 +22,7 @@ of a block device is found out. The module of a type that the kernel lacks is lo
 Short forms, each with its usual place and options; success if it is mounted there already:
 proc sys dev devpts shm run tmp cgroup2 9p virtiofs debugfs tracefs configfs securityfs bpf
 pstore efivarfs mqueue hugetlbfs binfmt_misc. 9p and virtiofs mount the share host-code of the
-host at /mnt/host.",
+host at /mnt/host. tmp and shm are at most a third, each, of the memory available then.",
     options: &[
         Opt::value("types", "TYPE", "the filesystem's type; auto (the default) finds it out").short('t'),
         Opt::value("options", "OPTIONS", "separated by commas, as in mount(8): ro,noatime,remount,size=1m").short('o'),

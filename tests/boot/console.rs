@@ -65,6 +65,23 @@ fn history_and_completion() {
     assert_eq!(guest.end(), 22);
 }
 
+/// A message of PID 1 comes while a line is being typed.
+#[test]
+fn a_message_leaves_the_line_as_it_was() {
+    let Some(mut guest) = at_the_shell() else {
+        return;
+    };
+    guest.ok("spawn --name late -- initsh -c 'sleep 3; exit 4'");
+    guest.type_text("echo wh''ole");
+    guest.wait_for("initsh: late failed");
+    guest.wait_for("initsh:/# echo wh''ole");
+    guest.type_text("\n");
+    guest.wait_for("whole\n");
+    guest.prompt();
+    guest.type_text("poweroff --status 24\n");
+    assert_eq!(guest.end(), 24);
+}
+
 #[test]
 fn the_tools_of_the_first_minutes() {
     let Some(mut guest) = at_the_shell() else {

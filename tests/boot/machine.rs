@@ -112,6 +112,12 @@ fn ninety_six_megabytes() {
     assert_eq!(guest.ok(&format!("cat {file}; (cat {file})")), "-200\n0\n");
     let (output, status) = guest.run("(x=$(cat /dev/zero))");
     assert_ne!(status, 0, "{output}");
+    // Files in memory leave room for whoever deletes them.
+    for place in ["/tmp", "/dev/shm"] {
+        let (output, status) = guest.run(&format!("cat /dev/zero >{place}/all"));
+        assert!(output.contains("ENOSPC") && status != 0, "{output}");
+        guest.ok(&format!("rm {place}/all"));
+    }
     assert!(!guest.log().contains("the shell ended"));
     guest.type_text("poweroff --status 14\n");
     assert_eq!(guest.end(), 14);

@@ -35,6 +35,11 @@ pub fn short(form: &Short, target: Option<&Path>, extra: &[u8]) -> Result<(), Fa
     let target = target.unwrap_or(Path::new(form.target));
     let mut options = Options::default();
     options.add(form.options.as_bytes());
+    if form.kind == "tmpfs" && !form.options.contains("size=") {
+        let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        // Without /proc the kernel's own limit.
+        options.add(share(&memory).unwrap_or_default().as_bytes());
+    }
     options.add(extra);
     if !is_mounted(target, form.kind) {
         let request = Request {
@@ -56,6 +61,15 @@ pub fn short(form: &Short, target: Option<&Path>, extra: &[u8]) -> Result<(), Fa
         }
     }
     Ok(())
+}
+
+/// A third of what can be had, as an option. Half of the memory, the kernel's limit, is more than a small
+/// machine has left, and it panics where files have taken all.
+fn share(meminfo: &str) -> Option<String> {
+    let mut lines = meminfo.lines();
+    let available = lines.find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes: u64 = available.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(format!("size={}k", kilobytes / 3))
 }
 
 /// Whether a filesystem of this type is mounted right there.
@@ -292,6 +306,20 @@ mod tests {
             target: target.into(),
             kind: None,
             options: read,
+        }
+    }
+
+    #[test]
+    fn files_in_memory_leave_room() {
+        let memory = "MemTotal:  47132 kB\nMemFree:  12476 kB\nMemAvailable:  19380 kB\n";
+        assert_eq!(share(memory).as_deref(), Some("size=6460k"));
+        for odd in [
+            "",
+            "MemAvailable: 1 MB",
+            "MemAvailable: kB",
+            "MemTotal: 9 kB",
+        ] {
+            assert_eq!(share(odd), None, "{odd}");
         }
     }
 
