@@ -348,6 +348,13 @@ impl Guest {
         self.prompt();
     }
 
+    /// The whole seconds that a script took, from the rest of its summary: what follows `0 failed`.
+    pub fn seconds(&mut self) -> u64 {
+        let took = self.wait_for(" s\n");
+        let took = took.trim_start_matches(", ").split('.').next();
+        took.and_then(|text| text.parse().ok()).expect("seconds")
+    }
+
     /// What something that takes at most `limit` seconds in the guest may take from out here: four times what
     /// the boot took is added, which is eight seconds where nothing else runs.
     pub fn patience(&self, limit: u64) -> Duration {

@@ -7,8 +7,10 @@ use super::guest::Setup;
 fn the_main_path_ends_in_a_power_off() {
     let Some(setup) = Setup::new() else { return };
     let mut guest = setup.start();
-    guest.wait_for("10.0.2.15");
-    guest.wait_for(" commands, 0 failed");
+    let shown = guest.wait_for(" commands, 0 failed");
+    // The script does not wait for a machine that is too busy for a lease within five seconds.
+    let busy = guest.seconds() >= 5;
+    assert!(busy || shown.contains("10.0.2.15"), "{shown}");
     guest.wait_for("no autoexec.run");
     assert_eq!(guest.end(), 0);
     assert!(!guest.log().contains("Kernel panic"), "PID 1 must not end");
