@@ -17,6 +17,7 @@ pub mod nd;
 pub mod netlink;
 pub mod online;
 pub mod pd;
+pub mod put_back;
 pub mod ra;
 pub mod random;
 pub mod resolv;

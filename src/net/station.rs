@@ -11,7 +11,7 @@ use crate::net::client::{Note, Protocol};
 use crate::net::lease::{self, Record};
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket;
-use crate::net::netlink::watch::{Change, Watch};
+use crate::net::netlink::watch::{Addresses, Change, Watch};
 use crate::net::stats::Stats;
 
 /// What has become of a link's carrier since it was seen last.
@@ -59,6 +59,7 @@ pub struct Station {
     /// What the client has sent, received and dropped.
     pub stats: Stats,
     watch: Watch,
+    addresses: Addresses,
     gone: Option<Failure>,
     notes: Vec<Note>,
     /// The kind of the record that says why there is no lease, and what it says.
@@ -78,6 +79,7 @@ impl Station {
             stats: Stats::new(name, protocol.kind),
             link,
             watch,
+            addresses: Addresses::Same,
             gone: None,
             notes: Vec::new(),
             state,
@@ -98,7 +100,9 @@ impl Station {
     /// Looks at the link, if the watch, which is one on links, says that it has changed. That it cannot be
     /// looked at is a note.
     pub fn look(&mut self) -> Seen {
-        match self.watch.change_of(self.link.index) {
+        let seen = self.watch.seen_of(self.link.index);
+        self.addresses = self.addresses.max(seen.addresses);
+        match seen.link {
             Change::Nothing => Seen::Nothing,
             change => self
                 .look_again(change == Change::Down)
@@ -107,6 +111,12 @@ impl Station {
                     Seen::Nothing
                 }),
         }
+    }
+
+    /// What has become of the link's addresses since the last call and before the last look, where the watch is
+    /// on addresses, too.
+    pub fn addresses(&mut self) -> Addresses {
+        std::mem::take(&mut self.addresses)
     }
 
     /// Looks at the link. `flapped`: it is known to have been down since it was seen last.

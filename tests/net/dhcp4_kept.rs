@@ -223,3 +223,33 @@ fn routes_come_back_when_the_link_was_down_between_two_looks() {
         lab.routes().contains("default via")
     });
 }
+
+/// The kernel takes the routes away with their address; both are put back, unless it is removed all the time.
+#[test]
+fn an_address_that_somebody_removes_is_put_back_until_it_is_a_fight() {
+    let Some(lab) = Lab::new() else { return };
+    let server = lab.dnsmasq(&["--dhcp-rapid-commit"]);
+    let _client = lab.foreground("2>${INITSH_RUN}log");
+    let addresses = lab.addresses();
+    let mut words = addresses
+        .split_whitespace()
+        .skip_while(|word| *word != "inet");
+    let address = words.nth(1).unwrap().to_owned();
+    let is_whole = || {
+        let has_route = lab.routes().contains("default via 10.9.0.1");
+        lab.addresses().contains(&address) && has_route
+    };
+    assert!(is_whole(), "{addresses} {}", lab.routes());
+    let log = || lab.scratch.text("runlog");
+    let asked = server.count("DHCPREQUEST");
+    eventually("a fight ends", Duration::from_secs(120), || {
+        if is_whole() {
+            lab.client.ip(&["addr", "del", &address, "dev", "eth0"]);
+        }
+        log().contains("is removed again and again")
+    });
+    assert!(log().matches("put back").count() >= 3, "{}", log());
+    assert!(!lab.addresses().contains(&address), "{}", lab.addresses());
+    assert_eq!(server.count("DHCPREQUEST"), asked, "{}", server.log());
+    assert_eq!(server.count("DHCPDECLINE"), 0, "{}", server.log());
+}

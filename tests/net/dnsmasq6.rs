@@ -120,3 +120,24 @@ fn a_client_of_its_own_takes_the_place_of_the_one_that_follows() {
     eventually("two releases", SOON, || server.count("DHCPRELEASE") == 2);
     assert_eq!(server.count("DHCPDECLINE"), 0, "{}", server.log());
 }
+
+/// Also while it is being checked for duplicates: that somebody removes it does not make it another host's.
+#[test]
+fn an_address_that_somebody_removes_is_put_back_until_it_is_a_fight() {
+    let Some(lab) = Lab::new() else { return };
+    let options = [DNS, "--dhcp-rapid-commit"];
+    let server = start(&lab, "2001:db8:9::100,2001:db8:9::1ff,64,10m", &options);
+    let _client = lab.keep("dhcp6", &["2>${INITSH_RUN}log"]);
+    let address = format!("{}/128", lab.record("dhcp6", "ip6"));
+    let log = || lab.scratch.text("runlog");
+    eventually("a fight ends", SOON * 6, || {
+        if lab.addresses().contains(&address) {
+            lab.client.ip(&["addr", "del", &address, "dev", "eth0"]);
+        }
+        log().contains("is removed again and again")
+    });
+    assert!(log().matches("put back").count() >= 3, "{}", log());
+    assert!(!log().contains("declined"), "{}", log());
+    assert!(!lab.addresses().contains(&address), "{}", lab.addresses());
+    assert_eq!(server.count("DHCPDECLINE"), 0, "{}", server.log());
+}

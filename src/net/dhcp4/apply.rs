@@ -64,6 +64,26 @@ pub fn configure(
     Ok(failures)
 }
 
+/// Sets the address and the routes of a lease again that began `elapsed` seconds ago; what failed.
+pub fn put_back(
+    socket: &mut Socket,
+    link: &Link,
+    policy: &Policy,
+    lease: &Lease,
+    elapsed: u32,
+) -> Vec<Failure> {
+    let left = lease.times.expire().map(|all| all.saturating_sub(elapsed));
+    let address = Address {
+        valid: left,
+        preferred: left,
+        ..address(link.index, lease)
+    };
+    match addr::replace(socket, &address) {
+        Ok(()) => set_routes(socket, link, policy, lease),
+        Err(failure) => vec![failure],
+    }
+}
+
 /// Sets a lease's routes; what failed.
 pub fn set_routes(
     socket: &mut Socket,

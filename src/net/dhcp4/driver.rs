@@ -24,7 +24,8 @@ use crate::net::link_local;
 use crate::net::netlink::addr;
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket as Netlink;
-use crate::net::netlink::watch::Watch;
+use crate::net::netlink::watch::{Addresses, Watch};
+use crate::net::put_back::PutBack;
 use crate::net::random::entropy;
 use crate::net::station::{Seen, Station};
 use crate::sys::packet::PacketSocket;
@@ -76,6 +77,7 @@ pub struct Client {
     /// What is configured.
     kept: Option<Kept>,
     memory: Memory,
+    put_back: PutBack,
     began: Instant,
 }
 
@@ -85,7 +87,7 @@ impl Client {
     ///
     /// Errors: no such interface, not an Ethernet interface, no permission; nothing to inform about.
     pub fn start(name: &str, options: Options) -> Result<Self, Failure> {
-        let mut station = Station::open(&PROTOCOL, name, Watch::open()?)?;
+        let mut station = Station::open(&PROTOCOL, name, Watch::with_addresses4()?)?;
         station.set_up()?;
         let mut client = Self::idle(station, options)?;
         if !client.options.inform {
@@ -130,6 +132,7 @@ impl Client {
             options,
             client_id: config.client_id,
             kept,
+            put_back: PutBack::default(),
             began: now,
         };
         match found {
@@ -249,10 +252,12 @@ impl Client {
 
     fn link_seen(&mut self, seen: Seen, now: Instant) {
         if seen.went() {
+            self.put_back.cancel();
             self.handle(Input::LinkDown, now);
         }
         if seen.came() {
             self.restore();
+            self.put_back.removed(now);
             self.handle(Input::LinkUp, now);
         }
     }
@@ -294,12 +299,19 @@ impl Session for Client {
 
     fn deadline(&self) -> Option<Instant> {
         let stats = self.station.stats.deadline().filter(|_| !self.options.once);
-        self.machine.deadline().into_iter().chain(stats).min()
+        let all = [self.machine.deadline(), self.put_back.deadline(), stats];
+        all.into_iter().flatten().min()
     }
 
     fn wake(&mut self, now: Instant) {
         let seen = self.station.look();
         self.link_seen(seen, now);
+        if self.station.addresses() >= Addresses::Removed {
+            self.put_back.removed(now);
+        }
+        if self.put_back.is_due(now) && self.station.link.carrier {
+            self.put_back(now);
+        }
         self.read_packets(now);
         self.handle(Input::Timeout, now);
         if !self.options.once {

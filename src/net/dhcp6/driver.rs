@@ -23,7 +23,8 @@ use crate::net::driver::Session;
 use crate::net::link_local::{self, Dad};
 use crate::net::netlink::link::Link;
 use crate::net::netlink::socket::Socket as Netlink;
-use crate::net::netlink::watch::Watch;
+use crate::net::netlink::watch::{Addresses, Watch};
+use crate::net::put_back::PutBack;
 use crate::net::random::entropy;
 use crate::net::station::{Seen, Station};
 use crate::time::Instant;
@@ -105,8 +106,6 @@ pub struct Client {
     dad: Dad,
     wants_prefix: bool,
     machine: Machine,
-    /// While an address is awaited or being checked.
-    addresses: Option<Watch>,
     udp: Option<Udp>,
     /// The machine knows that the link is up.
     linked: bool,
@@ -114,6 +113,7 @@ pub struct Client {
     retry: Option<Instant>,
     obstacle: Option<String>,
     held: Held,
+    put_back: PutBack,
     ready: bool,
     trouble: Option<String>,
 }
@@ -132,7 +132,7 @@ impl Client {
     }
 
     fn prepare(name: &str, options: Options) -> Result<Self, Failure> {
-        let mut station = Station::open(&PROTOCOL, name, Watch::open()?)?;
+        let mut station = Station::open(&PROTOCOL, name, Watch::with_addresses6()?)?;
         if options.policy.dad == Dad::Optimistic {
             link_local::allow_optimistic(name);
         }
@@ -155,12 +155,12 @@ impl Client {
             dad: options.policy.dad,
             wants_prefix: !options.prefixes.is_empty(),
             machine,
-            addresses: None,
             udp: None,
             linked: false,
             retry: None,
             obstacle: None,
             held,
+            put_back: PutBack::default(),
             ready: false,
             trouble: None,
             station,
@@ -174,7 +174,7 @@ impl Client {
                 Output::Send(message) => self.send(&message),
                 Output::Configure(lease, since) => {
                     let lacks = self.wants_prefix && lease.prefixes.is_empty();
-                    self.watch_addresses();
+                    self.put_back.renewed();
                     let notes = self.held.configure(&self.station.link, lease, since, now);
                     self.changed(notes, lacks);
                 }
@@ -240,8 +240,6 @@ impl Client {
 
     /// Gets a socket on a link-local address; `false` where there is none yet.
     fn connect(&mut self) -> bool {
-        // Before the question, so that no change falls between the two.
-        self.watch_addresses();
         let opened = Netlink::open()
             .and_then(|mut netlink| link_local::ensure(&mut netlink, &self.station.link, self.dad))
             .and_then(|local| {
@@ -253,9 +251,6 @@ impl Client {
             Ok(udp) => {
                 self.udp = udp;
                 self.obstacle = None;
-                if self.udp.is_some() && !self.held.is_unconfirmed() {
-                    self.addresses = None;
-                }
             }
             Err(failure) => {
                 let text = match failure.hint() {
@@ -271,40 +266,54 @@ impl Client {
         self.udp.is_some()
     }
 
-    fn watch_addresses(&mut self) {
-        if self.addresses.is_none() {
-            self.addresses = Watch::addresses6().ok();
-        }
-    }
-
-    fn look_at_addresses(&mut self, now: Instant) {
+    /// Something has become of the addresses while one was awaited or being checked. `duplicate`: the kernel has
+    /// removed one that another host has.
+    fn look_at_addresses(&mut self, duplicate: bool, now: Instant) {
         // A link that goes down takes its addresses away: no conflict.
-        let seen = self.station.look();
-        self.link_seen(seen, now);
+        match self.station.look_again(false) {
+            Ok(seen) => self.link_seen(seen, now),
+            Err(failure) => self.station.problem(failure.to_string()),
+        }
         if !self.linked && self.station.link.carrier {
             self.link_up(now);
         }
         while self.linked
-            && let Some(ip) = self.held.conflict(&self.station.link)
+            && let Some(ip) = self.held.conflict(&self.station.link, duplicate)
         {
             self.station.stats.count("conflict");
             self.station
                 .remark(format!("another host has {ip}: declined"));
             self.handle(Input::Conflict(ip), now);
         }
-        if self.linked && !self.held.is_unconfirmed() {
-            self.addresses = None;
-        }
     }
 
     fn link_seen(&mut self, seen: Seen, now: Instant) {
         if seen.went() {
+            self.put_back.cancel();
             (self.linked, self.udp, self.retry) = (false, None, None);
             self.handle(Input::LinkDown, now);
         }
         if seen.came() {
             self.link_up(now);
         }
+    }
+
+    /// Puts addresses back that somebody else has removed.
+    fn put_back(&mut self, now: Instant) {
+        let missing = self.held.missing(&self.station.link, now);
+        if missing.is_empty() {
+            return;
+        }
+        let names: Vec<_> = missing.iter().map(Ipv6Addr::to_string).collect();
+        let names = names.join(", ");
+        if !self.put_back.allows(now) {
+            let what = format!("{names} is removed again and again: left so until it is renewed");
+            return self.station.problem(what);
+        }
+        let failed = self.held.put_back(&self.station.link, missing, now);
+        self.station
+            .remark(format!("{names} was removed by somebody else: put back"));
+        self.station.extend(failed);
     }
 
     fn read_datagrams(&mut self, now: Instant) {
@@ -362,7 +371,6 @@ impl Session for Client {
     fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
         let sockets = [
             Some(self.station.as_fd()),
-            self.addresses.as_ref().map(AsFd::as_fd),
             self.udp.as_ref().map(AsFd::as_fd),
         ];
         let sockets = sockets.into_iter().flatten();
@@ -373,6 +381,7 @@ impl Session for Client {
         let all = [
             self.machine.deadline(),
             self.station.stats.deadline(),
+            self.put_back.deadline(),
             self.retry,
         ];
         all.into_iter().flatten().min()
@@ -381,13 +390,19 @@ impl Session for Client {
     fn wake(&mut self, now: Instant) {
         let seen = self.station.look();
         self.link_seen(seen, now);
-        let index = self.station.link.index;
-        let addresses = self.addresses.as_ref();
-        if addresses.is_some_and(|watch| watch.changed_on(index)) {
-            self.look_at_addresses(now);
+        let addresses = self.station.addresses();
+        let awaited = !self.linked || self.held.is_unconfirmed();
+        if awaited && addresses != Addresses::Same {
+            self.look_at_addresses(addresses == Addresses::Duplicate, now);
         }
         if self.retry.is_some_and(|at| at <= now) {
             self.link_up(now);
+        }
+        if addresses >= Addresses::Removed {
+            self.put_back.removed(now);
+        }
+        if self.put_back.is_due(now) && self.linked {
+            self.put_back(now);
         }
         self.read_datagrams(now);
         self.handle(Input::Timeout, now);

@@ -20,6 +20,9 @@ use crate::time::Instant;
 /// The kind of this client's records: `$INITSH_RUN/leases/IF.dhcp6`.
 pub const KIND: &str = "dhcp6";
 
+/// Seconds: an address that ends within them is not put back.
+const ENDS_SOON: u32 = 2;
+
 /// What a client of one interface has.
 #[derive(Debug)]
 pub struct Held {
@@ -172,8 +175,43 @@ impl Held {
         }
     }
 
-    /// An address that duplicate address detection has found to be another host's; it is removed.
-    pub fn conflict(&mut self, link: &Link) -> Option<Ipv6Addr> {
+    /// The addresses that are not on the link although they are neither about to end nor being checked.
+    pub fn missing(&self, link: &Link, now: Instant) -> Vec<Ipv6Addr> {
+        let Some(lease) = self.lease.as_ref().filter(|_| self.bound.is_some()) else {
+            return Vec::new();
+        };
+        let entries =
+            Socket::open().and_then(|mut socket| addr::list(&mut socket, Some(link.index)));
+        let Ok(there) = entries else {
+            return Vec::new();
+        };
+        let elapsed = elapsed(self.since, now);
+        let lasting = lease
+            .addresses
+            .iter()
+            .filter(|leased| apply::remaining(leased.times, elapsed).valid > ENDS_SOON);
+        let mut missing: Vec<_> = lasting.map(|leased| leased.ip).collect();
+        missing.retain(|ip| {
+            let is_it = |other: &Address| other.ip == IpAddr::V6(*ip);
+            !there.iter().any(is_it) && !self.unconfirmed.contains(ip)
+        });
+        missing
+    }
+
+    /// Sets them again; they are checked as if they were new. Returns what failed.
+    pub fn put_back(&mut self, link: &Link, missing: Vec<Ipv6Addr>, now: Instant) -> Vec<Note> {
+        let Some(lease) = self.lease.take() else {
+            return Vec::new();
+        };
+        let failures = self.apply(link, &lease, self.since, now, None);
+        self.lease = Some(lease);
+        self.unconfirmed.extend(missing);
+        failures.iter().map(problem).collect()
+    }
+
+    /// An address that duplicate address detection has found to be another host's; it is removed. `duplicate`:
+    /// the kernel has removed such a one from the link.
+    pub fn conflict(&mut self, link: &Link, duplicate: bool) -> Option<Ipv6Addr> {
         let mut socket = Socket::open().ok()?;
         let entries = addr::entries(&mut socket, Some(link.index)).ok()?;
         let flags = |ip: Ipv6Addr| {
@@ -183,7 +221,7 @@ impl Held {
             found.next().map(|entry| entry.flags)
         };
         // One with a lifetime is removed by the kernel, one without only marked.
-        let lost = |ip: &Ipv6Addr| flags(*ip).is_none_or(|flags| flags & DUPLICATE != 0);
+        let lost = |ip: &Ipv6Addr| flags(*ip).map_or(duplicate, |flags| flags & DUPLICATE != 0);
         let found = self.unconfirmed.iter().copied().find(lost);
         self.unconfirmed
             .retain(|ip| flags(*ip).is_some_and(|flags| flags & TENTATIVE != 0));
@@ -209,9 +247,7 @@ impl Held {
         now: Instant,
         old: Option<&Lease>,
     ) -> Vec<Failure> {
-        // A second short rather than long: the kernel's count begins anew.
-        let elapsed = now.since(since).as_millis().div_ceil(1000);
-        let elapsed = u32::try_from(elapsed).unwrap_or(u32::MAX - 1);
+        let elapsed = elapsed(since, now);
         match Socket::open() {
             Ok(mut socket) => {
                 apply::configure(&mut socket, link, &self.policy, lease, elapsed, old)
@@ -268,6 +304,12 @@ impl Held {
         });
         removed.err()
     }
+}
+
+/// A second long rather than short: the kernel's count begins anew.
+fn elapsed(since: Instant, now: Instant) -> u32 {
+    let elapsed = now.since(since).as_millis().div_ceil(1000);
+    u32::try_from(elapsed).unwrap_or(u32::MAX - 1)
 }
 
 fn source(interface: &str) -> String {

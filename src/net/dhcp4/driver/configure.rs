@@ -1,21 +1,27 @@
 //! What a lease changes in the kernel and in files. Invariant: a record is written after the kernel has been
 //! configured and removed before nothing is configured any more.
 
+use std::time::Duration;
+
 use super::{Client, KIND};
 use crate::failure::Failure;
 use crate::net::address::show_mac;
 use crate::net::client::Note;
 use crate::net::dhcp4::apply;
 use crate::net::dhcp4::event::Loss;
-use crate::net::dhcp4::kept::Kept;
+use crate::net::dhcp4::kept::{Found, Kept};
 use crate::net::dhcp4::lease::Lease;
 use crate::net::lease::{self as record, Record};
 use crate::net::netlink::socket::Socket as Netlink;
 use crate::net::resolv::{self, Dns};
 use crate::time::Instant;
 
+/// What ends within this is not put back.
+const ENDS_SOON: Duration = Duration::from_secs(2);
+
 impl Client {
     pub(super) fn configure(&mut self, lease: Lease, since: Instant, now: Instant) {
+        self.put_back.renewed();
         let old = self.kept.take();
         let policy = &self.options.policy;
         let before = old.as_ref().map(|old| (&old.lease, &old.policy));
@@ -61,6 +67,38 @@ impl Client {
             apply::set_routes(&mut netlink, &self.station.link, &kept.policy, &kept.lease)
         });
         for failure in failures.unwrap_or_else(|failure| vec![failure]) {
+            self.station.problem(failure.to_string());
+        }
+    }
+
+    /// Sets the address and its routes again where somebody else has removed it, unless it is about to end.
+    pub(super) fn put_back(&mut self, now: Instant) {
+        let Some(kept) = &self.kept else { return };
+        let Ok(mut netlink) = Netlink::open() else {
+            return;
+        };
+        let soon = now + ENDS_SOON;
+        let index = self.station.link.index;
+        if kept.state(&mut netlink, index, &self.client_id, soon) != Found::Gone {
+            return;
+        }
+        let address = kept.lease.address;
+        if !self.put_back.allows(now) {
+            let what = format!("{address} is removed again and again: left so until it is renewed");
+            return self.station.problem(what);
+        }
+        let elapsed = now.since(kept.since).as_secs();
+        let elapsed = u32::try_from(elapsed).unwrap_or(u32::MAX);
+        let failures = apply::put_back(
+            &mut netlink,
+            &self.station.link,
+            &kept.policy,
+            &kept.lease,
+            elapsed,
+        );
+        self.station
+            .remark(format!("{address} was removed by somebody else: put back"));
+        for failure in failures {
             self.station.problem(failure.to_string());
         }
     }
