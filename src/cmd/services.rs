@@ -5,6 +5,7 @@ use super::{Call, Command, Flow, Group, Operand, Opt};
 use crate::failure::Failure;
 use crate::json::Json;
 use crate::net::confine;
+use crate::net::service::explain;
 use crate::supervise::client::{Client, ServiceInfo};
 use crate::supervise::order::{self, Branch};
 use crate::supervise::rights::Rights;
@@ -60,6 +61,10 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
         if !all.iter().any(|service| service.name == *name) {
             return Err(Failure::new(format!("there is no service '{name}'")));
         }
+    }
+    for service in all.iter_mut().filter(|service| service.state == "Starting") {
+        // A network client leaves it in a record.
+        service.reason = explain(&service.name).unwrap_or(std::mem::take(&mut service.reason));
     }
     if tree {
         for branch in order::tree(&all, &names) {

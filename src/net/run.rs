@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
@@ -15,9 +16,11 @@ use super::confine::{self, Needs};
 use crate::failure::{Doing, Failure};
 use crate::net::driver::{Turn, turn};
 use crate::net::lease::{self, Record};
+use crate::net::netlink::watch::Watch;
 use crate::sort;
 use crate::supervise::spec::READY_FD;
 use crate::sys::packet::PacketSocket;
+use crate::sys::signal::poll_until;
 use crate::sys::{inherited, process};
 use crate::time::Instant;
 
@@ -88,7 +91,7 @@ pub fn acquire(
     }
     for mut client in clients {
         outcomes.push(outcome(protocol, client.as_mut(), began));
-        let _ = lease::remove(client.station().link.name.as_str(), &protocol.state());
+        let _ = lease::remove(&client.station().link.name, &protocol.state());
     }
     close_aside(sockets);
     let place = |outcome: &Outcome| names.iter().position(|name| *name == outcome.name);
@@ -114,8 +117,8 @@ fn outcome(protocol: &Protocol, client: &mut dyn Client, began: Instant) -> Outc
             Note::Bound(_) => {}
         }
     }
-    let record = lease::load(client.station().link.name.as_str(), protocol.kind)
-        .filter(|_| client.is_ready());
+    let record =
+        lease::load(&client.station().link.name, protocol.kind).filter(|_| client.is_ready());
     let lease = match record {
         // Whatever could not be configured spoils it: an address without its route is no network.
         Some(_) if !problems.is_empty() => Err(problems.join("; ")),
@@ -127,7 +130,7 @@ fn outcome(protocol: &Protocol, client: &mut dyn Client, began: Instant) -> Outc
         }
     };
     Outcome {
-        name: client.station().link.name.as_str().to_owned(),
+        name: client.station().link.name.clone(),
         lease,
         remarks,
         took: Instant::now().since(began),
@@ -178,6 +181,8 @@ fn hold(pipe: &OwnedFd, sockets: &[PacketSocket]) {
 /// may want the network. Tells `INITSH_READY_FD` once all of them are bound. Before anything is read from
 /// the network the process gives up what it does not need.
 ///
+/// The only client of a service whose interface is not there waits for it.
+///
 /// Errors: an interface cannot be used, or is gone.
 pub fn keep(
     needs: &Needs<'_>,
@@ -194,8 +199,17 @@ pub fn keep(
         .ok()
         .and_then(|number| inherited::take(number.parse().ok()?).ok());
     let mut clients = Vec::with_capacity(names.len());
-    for name in names {
-        clients.push(start(name)?);
+    match names {
+        // A service of PID 1.
+        [only] if ready.is_some() => match start_when_there(needs.kind, only, start, &stop, log)? {
+            Some(client) => clients.push(client),
+            None => return Ok(()),
+        },
+        _ => {
+            for name in names {
+                clients.push(start(name)?);
+            }
+        }
     }
     confine::enter(needs, names);
     loop {
@@ -211,12 +225,50 @@ pub fn keep(
         }
         for client in &mut clients {
             for note in client.station_mut().take_notes() {
-                log(client.station().link.name.as_str(), note);
+                log(&client.station().link.name, note);
             }
             if let Some(gone) = client.station().gone() {
                 return Err(gone.clone());
             }
             drop(client.settle());
         }
+    }
+}
+
+/// Starts a client. Where its interface is not there it waits for it, and says so once; a new process, which has
+/// given up nothing yet, so that the client that comes out of it may do what a first one may. `None`: SIGTERM.
+///
+/// Errors: the interface cannot be used.
+fn start_when_there(
+    kind: &str,
+    name: &str,
+    start: Start<'_>,
+    stop: &SignalFd,
+    log: &mut dyn FnMut(&str, Note),
+) -> Result<Option<Box<dyn Client>>, Failure> {
+    // Before the question, so that no change falls between the two.
+    let watch = Watch::open()?;
+    let state = format!("{kind}.state");
+    let mut told = false;
+    loop {
+        match start(name) {
+            Err(failure) if failure.cause() == Some(Errno::ENODEV) => {}
+            started => return started.map(Some),
+        }
+        if !std::mem::replace(&mut told, true) {
+            let what = "the interface is gone; waits for its return";
+            log(name, Note::Problem(what.to_owned()));
+            let mut record = Record::default();
+            record.set("reason", what);
+            // Who asks is told less where the disk is full.
+            let _ = lease::save(name, &state, &record);
+        }
+        let mut fds = [stop.as_fd(), watch.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        poll_until(&mut fds, None)?;
+        if fds[0].any().unwrap_or(true) {
+            let _ = lease::remove(name, &state);
+            return Ok(None);
+        }
+        watch.changed();
     }
 }

@@ -184,8 +184,14 @@ fn wait(
     )))
 }
 
+/// Why a service that is a client has nothing yet, as the client says it; `None` where it does not, or is none.
+pub fn explain(service: &str) -> Option<String> {
+    let (kind, interface) = service.split_once('.')?;
+    let record = lease::load(interface, &format!("{kind}.state"))?;
+    record.get("reason").map(str::to_owned)
+}
+
 /// Why there is no lease, as the client says it.
 fn told(interface: &str, protocol: &Protocol) -> Option<String> {
-    let record = lease::load(interface, &protocol.state())?;
-    record.get("reason").map(str::to_owned)
+    explain(&service_name(protocol, interface))
 }

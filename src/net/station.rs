@@ -126,7 +126,7 @@ impl Station {
         let found = match link::again(&self.link) {
             Ok(link) => link,
             Err(failure) if failure.cause() == Some(Errno::ENODEV) => {
-                self.gone = Some(failure);
+                self.gone = Some(Failure::new(format!("{} is gone", self.link.name)));
                 return Ok(Seen::Gone);
             }
             Err(failure) => return Err(failure),

@@ -150,6 +150,44 @@ fn with_a_pid1_the_lease_is_kept_by_a_service() {
     assert_eq!(server.count("DHCPRELEASE"), 1, "{}", server.log());
 }
 
+/// Its service says so once, and goes on when an interface of that name is there again.
+#[test]
+fn a_service_waits_for_an_interface_that_is_gone() {
+    let Some(lab) = Lab::new() else { return };
+    let server = lab.dnsmasq(&[]);
+    let script = format!(
+        "i() {{ '{INITSH}' \"$@\"; }}
+         until_services() {{ until i services dhcp4.eth0 2>&1 | grep -q \"$1\"; do sleep 0.1; done; }}
+         exec 2>&1
+         until [ -e \"$INITSH_RUN/control\" ]; do sleep 0.1; done
+         i dhcp4 eth0
+         ip link set eth0 down; ip link set eth0 name away
+         until_services 'Starting .*gone; waits for its return'
+         echo '== typed'; i dhcp4 eth0
+         ip link set away name eth0
+         until_services Running
+         i poweroff"
+    );
+    let mut command = lab.command("timeout", &["-k", "5", "60", "unshare"]);
+    let args = [
+        "-fp",
+        "--mount-proc",
+        INITSH,
+        "--pid1",
+        "--",
+        "/bin/sh",
+        "-c",
+    ];
+    let output = command.args(args).arg(&script).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let typed = text.split("== typed").nth(1);
+    assert!(typed.is_some_and(|said| said.contains("ENODEV")), "{text}");
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(log.matches("waits for its return").count(), 1, "{log}");
+    assert!(!log.contains("ENODEV"), "{log}");
+    assert!(server.count("DHCPACK") >= 2, "{}", server.log());
+}
+
 #[test]
 fn the_desk_is_left_alone_and_warned() {
     let Some(lab) = Lab::new() else { return };
