@@ -70,7 +70,7 @@ pub fn next(table: &Table, service: &Service) -> Option<Event> {
         State::Stopping {
             stage: Stage::Held(_),
             ..
-        } => successor(table, spec).is_none().then_some(Event::Go),
+        } => successor(table, service).is_none().then_some(Event::Go),
         State::Stopping { .. } | State::Stopped | State::Failed => None,
     }
 }
@@ -110,16 +110,21 @@ fn predecessor<'a>(table: &'a Table, spec: &ServiceSpec) -> Option<&'a Service> 
     named.find(busy)
 }
 
-/// A service with a process that has to end before this one is asked to.
-fn successor<'a>(table: &'a Table, spec: &ServiceSpec) -> Option<&'a Service> {
-    table.dependents(&spec.name).find(|other| {
-        let needs = |other: &ServiceSpec| other.needs.contains(&spec.name);
-        let ends = match other.machine.state() {
+/// A service with a process that has to end before this one is asked to. The last one found is looked at
+/// first, and the search goes on from there: of thousands, each is passed once while they end.
+fn successor<'a>(table: &'a Table, service: &Service) -> Option<&'a Service> {
+    let name = service.name();
+    let last = service.successor.get();
+    let rest = table.dependents(name).take_while(|other| other.id < last);
+    let found = table.dependents_from(name, last).chain(rest).find(|other| {
+        let needs = |other: &ServiceSpec| other.needs.iter().any(|need| need == name);
+        let ends = || match other.machine.state() {
             State::Stopping { stage, .. } => stage != Stage::Stuck,
             _ => other.spec.as_deref().is_some_and(needs),
         };
-        ends && other.machine.pid().is_some()
-    })
+        other.machine.pid().is_some() && ends()
+    });
+    found.inspect(|other| service.successor.set(other.id))
 }
 
 /// For whom a service waits, in words: `waits for db: Starting`. `None` where it waits for nobody.
@@ -135,7 +140,7 @@ pub fn waits(table: &Table, service: &Service) -> Option<String> {
         State::Stopping {
             stage: Stage::Held(_),
             ..
-        } => successor(table, spec),
+        } => successor(table, service),
         _ => None,
     }?;
     let state = blocker.machine.state().name();

@@ -10,7 +10,7 @@ mod reload;
 mod terminal;
 
 use std::ffi::{CStr, CString, OsStr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
@@ -116,7 +116,10 @@ impl Launcher {
         match fork()? {
             Fork::Parent(pid) => Ok(pipes.keep(pid.as_raw())),
             Fork::Child => {
-                let pipes = pipes.begin();
+                let one_each = [self.own(), given.log, given.before].into_iter().flatten();
+                let kept = given.kept.iter().map(|(_, file)| file.as_fd());
+                let theirs = one_each.chain(kept).map(|file| file.as_raw_fd());
+                let pipes = pipes.told().alone(theirs.collect()).begin();
                 let env = environment(spec, &given);
                 let argv = words(&spec.argv);
                 let mut ours = Ours {
@@ -148,7 +151,9 @@ impl Launcher {
         match fork()? {
             Fork::Parent(pid) => Ok((pipes.keep(pid.as_raw()), ours)),
             Fork::Child => {
-                let pipes = pipes.begin();
+                let files = self.own().into_iter().chain([theirs.as_fd()]);
+                let kept = files.map(|file| file.as_raw_fd()).collect();
+                let pipes = pipes.told().alone(kept).begin();
                 self.boot_stdio();
                 let env: Vec<_> = std::env::vars_os().map(variable).collect();
                 enter(Some(theirs.as_fd()));
@@ -229,14 +234,8 @@ impl Pipes {
         })
     }
 
-    /// In the child: waits until PID 1 has written down that there is this child ([`release`]). A PID 1
-    /// that crashed before knows nothing of it and starts another: this one ends.
-    fn begin(self) -> Told {
-        drop(self.executed);
-        // Every signal that could interrupt it is blocked.
-        if read(&self.told, &mut [0]) == Ok(0) {
-            exit_now(0);
-        }
+    /// In the child: keeps its own ends.
+    fn told(self) -> Told {
         Told {
             executed: self.told,
             ready: self.ready.map(|(_, write)| write),
@@ -259,6 +258,25 @@ struct Told {
 }
 
 impl Told {
+    /// Closes what of PID 1's is neither its own nor among `kept`, before it waits for anything: a child
+    /// that is kept waiting keeps no watchdog running, and no pipe of others open.
+    fn alone(self, mut kept: Vec<RawFd>) -> Self {
+        kept.push(self.executed.as_raw_fd());
+        kept.extend(self.ready.as_ref().map(AsRawFd::as_raw_fd));
+        process::close_but(kept);
+        self
+    }
+
+    /// Waits until PID 1 has written down that there is this child ([`release`]). A PID 1 that crashed
+    /// before knows nothing of it and starts another: this one ends.
+    fn begin(self) -> Self {
+        // Every signal that could interrupt it is blocked.
+        if read(&self.executed, &mut [0]) == Ok(0) {
+            exit_now(0);
+        }
+        self
+    }
+
     fn give_up(&self, step: Option<Step>, errno: Errno) -> ! {
         give_up(&self.executed, step, errno)
     }

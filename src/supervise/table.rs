@@ -5,6 +5,7 @@
 mod index;
 mod kept;
 
+use std::cell::Cell;
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
@@ -66,6 +67,8 @@ pub struct Service {
     pub lines: Lines,
     /// How much of it the journal has.
     pub mark: Mark,
+    /// The service that was found last to keep this one from its end: where to look first. 0: none yet.
+    pub(super) successor: Cell<ServiceId>,
 }
 
 impl Service {
@@ -87,6 +90,7 @@ impl Service {
             kept: Vec::new(),
             lines: Lines::default(),
             mark: Mark::default(),
+            successor: Cell::default(),
         }
     }
 
@@ -165,6 +169,8 @@ pub struct Table {
     pub exits: Exits,
     /// The number of the next service.
     pub next: ServiceId,
+    /// Those that may have changed since the journal was written.
+    touched: Vec<ServiceId>,
     /// Those that the journal still has.
     gone: Vec<ServiceId>,
     /// Mixed into what each service's jitter is taken from.
@@ -184,6 +190,7 @@ impl Table {
             services: vec![Service::new(BOOT_ID, None, boot)],
             exits: Exits::default(),
             next: BOOT_ID + 1,
+            touched: vec![BOOT_ID],
             gone: Vec::new(),
             seed,
             index: Index::default(),
@@ -214,7 +221,9 @@ impl Table {
     pub fn get_mut(&mut self, id: ServiceId) -> Option<&mut Service> {
         let place = self.place(id)?;
         let service = self.services.get_mut(place)?;
-        service.mark.touch();
+        if service.mark.touch() {
+            self.touched.push(id);
+        }
         Some(service)
     }
 
@@ -252,6 +261,7 @@ impl Table {
             log,
             ..Service::new(id, Some(spec), machine)
         });
+        self.touched.push(id);
         self.index(id);
         Ok(id)
     }

@@ -15,6 +15,7 @@ use nix::unistd::{ForkResult, Pid};
 
 use super::{call, fault, signal};
 use crate::failure::Failure;
+use crate::sort::sort;
 use crate::time::Instant;
 
 /// Which side of a fork this is.
@@ -104,10 +105,28 @@ pub fn cloexec_from(first: RawFd) {
 
 /// Closes every descriptor from `first` on: close_range(2).
 pub fn close_from(first: RawFd) {
+    close_between(first, RawFd::MAX);
+}
+
+/// Closes every descriptor from 3 on but these, which keep their numbers: what a child may have to wait
+/// for must not keep open what belongs to others.
+pub fn close_but(mut kept: Vec<RawFd>) {
+    sort(&mut kept);
+    let mut first = 3;
+    for number in kept {
+        if first < number {
+            close_between(first, number - 1);
+        }
+        first = first.max(number + 1);
+    }
+    close_from(first);
+}
+
+fn close_between(first: RawFd, last: RawFd) {
     // SAFETY: closing descriptors is memory-safe; callers do this in a child that is about to exec.
-    let done = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if done < 0 {
-        for fd in first..1024 {
+        for fd in first..=last.min(1023) {
             // SAFETY: as above.
             unsafe { libc::close(fd) };
         }

@@ -535,3 +535,63 @@ fn a_shell_on_a_terminal_of_its_own() {
     person.types("kill -KILL $$\n");
     person.sees("initsh: a new shell begins here; the last one ended: SIGKILL");
 }
+
+/// Nobody writes into the FIFO: the child waits before its program is executed, and holds nothing that is
+/// not its own while it does. A copy of the watchdog's descriptor would keep it running.
+#[test]
+fn a_child_that_waits_for_a_file_has_nothing_of_others() {
+    if skipped() {
+        return;
+    }
+    let init = Init::new();
+    mkfifo(&init.directory().join("fifo"), Mode::S_IRWXU).unwrap();
+    let many = ["--stdout", "log", "--stderr", "log", "--ready", "notify"];
+    for name in ["one", "two"] {
+        let mut args = vec!["spawn", "--name", name];
+        args.extend(many);
+        args.extend(["--", "/bin/sleep", "1000"]);
+        assert!(initsh(&init, &args).status.success());
+    }
+    let client = init.client();
+    let stuck = ["--stdin", "fifo", "--stdout", "log", "--ready", "fd"];
+    let mut spawning = command(&init, &["spawn", "--name", "stuck"])
+        .args(stuck)
+        .args(["--", "/bin/sleep", "1000"])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    init.in_state("stuck", "Starting");
+    let stuck = init.until("the child waits for its file", || {
+        let pid = init.outside(init.service("stuck").pid?)?;
+        // In its own session it has begun to open files.
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (_, rest) = stat.rsplit_once(") ")?;
+        (rest.split(' ').nth(3) == Some(&pid.to_string())).then_some(pid)
+    });
+    let open = |pid: nix::unistd::Pid| -> Vec<(u32, String)> {
+        let list = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+        let number = |name: &str| name.parse().unwrap();
+        list.map(|file| {
+            let target = fs::read_link(file.path()).unwrap();
+            let name = file.file_name().into_string().unwrap();
+            (number(&name), target.to_string_lossy().into_owned())
+        })
+        .collect()
+    };
+    // Besides the first three: its channel to PID 1, the end of its readiness pipe, the log, our program.
+    let more: Vec<_> = open(stuck)
+        .into_iter()
+        .filter(|(number, _)| *number > 2)
+        .collect();
+    let of = |kind: &str| {
+        more.iter()
+            .filter(|(_, name)| name.starts_with(kind))
+            .count()
+    };
+    let all = (of("socket:"), of("pipe:"), more.len() - of(INITSH));
+    assert_eq!(all, (1, 2, 3), "{more:?}");
+    assert!(open(init.pid).len() > 10);
+    assert!(initsh(&init, &["stop", "stuck"]).status.success());
+    spawning.wait().unwrap();
+    drop(client);
+}

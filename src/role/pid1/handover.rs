@@ -111,6 +111,8 @@ impl Init {
                 Ok((child.as_raw(), Stage::Checking(pipe, now + CHECK)))
             }
             Fork::Child => {
+                // Its file system may not answer.
+                process::close_but(vec![out.as_raw_fd()]);
                 let machine = self.authority.is_some_and(Authority::over_machine);
                 let reply = match check::examine(order, machine) {
                     Ok(()) => Reply::Done,
@@ -337,16 +339,14 @@ impl Eraser {
             Fork::Child => {
                 drop(go);
                 signal::reset_for_child();
+                // Nothing else of PID 1's: its watchdog is the new one's.
+                process::close_but(vec![wait.as_raw_fd()]);
                 let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-                let done = open(c"/", flags, Mode::empty()).and_then(|root| {
-                    // Nothing else of PID 1's: its watchdog is the new one's.
-                    let (root, wait) = (dup_above(&root, 10)?, dup_above(&wait, 10)?);
-                    process::dup_onto(root.as_raw_fd(), 3)?;
-                    process::dup_onto(wait.as_raw_fd(), 4)
-                });
-                if done.is_ok() {
-                    process::close_from(5);
-                    empty_when_told();
+                // A word means that nothing is to be done.
+                if let Ok(root) = open(c"/", flags, Mode::empty())
+                    && read(&wait, &mut [0]) == Ok(0)
+                {
+                    roots::empty(root.as_fd());
                 }
                 exit_now(0)
             }
@@ -357,18 +357,4 @@ impl Eraser {
     fn dismiss(self) {
         let _ = write(&self.0, b"x");
     }
-}
-
-/// 3 is the old root, 4 the pipe: a word on it means that nothing is to be done.
-fn empty_when_told() {
-    let (Some(root), Some(wait)) = (process::borrow_number(3), process::borrow_number(4)) else {
-        return;
-    };
-    if read(wait, &mut [0]) == Ok(0) {
-        roots::empty(root);
-    }
-}
-
-fn dup_above(file: &OwnedFd, least: i32) -> Result<OwnedFd, Errno> {
-    process::dup_above(file.as_raw_fd(), least)
 }

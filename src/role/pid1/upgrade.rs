@@ -127,14 +127,18 @@ impl Init {
     fn become_checked(&mut self, path: &OsStr, programs: &OwnedFd, words: &OwnedFd) -> Failure {
         signal::reset_for_child();
         let _ = setsid();
+        // Its own copy: what the new program does to it is nobody's business.
+        self.keeper = Keeper::default();
+        // Opening the program may wait for a file system that is gone.
+        let own = self.supervisor.launcher.own.iter();
+        let kept = own.chain([programs, words]).map(AsRawFd::as_raw_fd);
+        process::close_but(kept.collect());
         let shown = path.to_string_lossy();
         let program = match open_program(path) {
             Ok(program) => program,
             Err(errno) => return Failure::errno(format!("open {shown}"), errno),
         };
         let _ = seqpacket::send_descriptor(programs.as_fd(), 0, program.as_fd());
-        // Its own copy: what the new program does to it is nobody's business.
-        self.keeper = Keeper::default();
         if let Err(errno) = self.record_all() {
             return Failure::errno("write the state", errno);
         }

@@ -52,7 +52,7 @@ impl Launcher {
         match fork()? {
             Fork::Parent(pid) => Ok(pipes.keep(pid.as_raw())),
             Fork::Child => {
-                let pipes = pipes.begin();
+                let pipes = pipes.told().begin();
                 let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
                 // SIGTTOU is still blocked, so a process group in the background may do this.
                 if let Some(terminal) = command.terminal.and_then(process::borrow_number) {

@@ -16,11 +16,13 @@ pub(super) struct Index {
 impl Index {
     /// Whether another service needs that one or comes after it.
     pub(super) fn is_named(&self, name: &str) -> bool {
-        self.naming(name).next().is_some()
+        self.naming(name, 0).next().is_some()
     }
 
-    fn naming(&self, name: &str) -> impl Iterator<Item = ServiceId> {
-        let first = self.named_by.partition_point(|(other, _)| &**other < name);
+    fn naming(&self, name: &str, from: ServiceId) -> impl Iterator<Item = ServiceId> {
+        let first = match self.pair(name, from) {
+            Ok(place) | Err(place) => place,
+        };
         let from = self.named_by.iter().skip(first);
         from.take_while(move |(other, _)| other == name)
             .map(|(_, id)| *id)
@@ -76,7 +78,17 @@ impl Table {
 
     /// Who names this service in what it needs or comes after.
     pub fn dependents(&self, name: &str) -> impl Iterator<Item = &Service> {
-        self.index.naming(name).filter_map(|id| self.get(id))
+        self.dependents_from(name, 0)
+    }
+
+    /// The same, in the order of their numbers, from this number on.
+    pub(in crate::supervise) fn dependents_from(
+        &self,
+        name: &str,
+        from: ServiceId,
+    ) -> impl Iterator<Item = &Service> {
+        let naming = self.index.naming(name, from);
+        naming.filter_map(|id| self.get(id))
     }
 
     /// Makes the index anew, and has every service looked at again: after a state was read.

@@ -1,6 +1,8 @@
 //! How services and exits are written into the journal, and come back. Invariant: whatever
 //! [`Table::get_mut`] has handed out is looked at again, so no change of a service is missed.
 
+use std::cell::Cell;
+
 use super::{BOOT_ID, Service, ServiceId, Table};
 use crate::sort;
 use crate::supervise::exits::{CAPACITY, Ended};
@@ -13,18 +15,19 @@ use crate::supervise::wire::{Malformed, wire_struct};
 #[derive(Debug, Default)]
 pub struct Mark {
     spec: bool,
-    state: bool,
+    /// Whether it is in [`Table::touched`].
+    touched: bool,
     sum: u64,
 }
 
 impl Mark {
-    /// The service may have changed.
-    pub fn touch(&mut self) {
-        self.state = false;
+    /// The service may have changed; whether that is news.
+    pub(super) fn touch(&mut self) -> bool {
+        !std::mem::replace(&mut self.touched, true)
     }
 
     /// Its description has.
-    pub fn touch_spec(&mut self) {
+    pub(super) fn touch_spec(&mut self) {
         self.spec = false;
     }
 }
@@ -47,6 +50,7 @@ wire_struct!(Service {
     watched = false,
     lines = Lines::default(),
     mark = Mark::default(),
+    successor = Cell::default(),
 });
 
 impl Table {
@@ -57,8 +61,14 @@ impl Table {
             to.batch().remove(Section::Service.key(id));
             to.batch().remove(Section::Spec.key(id));
         }
-        for service in &mut self.services {
-            service.save(to, all);
+        while let Some(id) = self.touched.pop() {
+            let place = self.place(id).filter(|_| !all);
+            if let Some(service) = place.and_then(|place| self.services.get_mut(place)) {
+                service.save(to, false);
+            }
+        }
+        for service in self.services.iter_mut().filter(|_| all) {
+            service.save(to, true);
         }
     }
 
@@ -136,12 +146,10 @@ impl Service {
             }
             self.mark.spec = true;
         }
-        if all || !self.mark.state {
-            let before = if all { 0 } else { self.mark.sum };
-            let key = Section::Service.key(self.id);
-            self.mark.sum = to.batch().put_changed(key, &*self, before);
-            self.mark.state = true;
-        }
+        self.mark.touched = false;
+        let before = if all { 0 } else { self.mark.sum };
+        let key = Section::Service.key(self.id);
+        self.mark.sum = to.batch().put_changed(key, &*self, before);
     }
 }
 
