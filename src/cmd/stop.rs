@@ -3,7 +3,6 @@
 use super::{Call, Command, Flow, Group, Operand, Opt};
 use crate::failure::Failure;
 use crate::supervise::client::Client;
-use crate::supervise::order;
 
 pub(super) const COMMAND: Command = Command {
     name: "stop",
@@ -34,11 +33,12 @@ fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     // One that cannot be stopped does not keep the others running.
     call.for_each(&names, |call, name| {
         let name = call.text(name)?.to_owned();
-        let services = client.services()?;
-        let dependents = order::dependents(&services, &name);
+        let (services, more) = client.stopping_with(&name)?;
+        let dependents: Vec<_> = services.iter().skip(1).rev().map(|one| one.name.as_str()).collect();
         if !dependents.is_empty() {
+            let more = if more { "others and " } else { "" };
             let list = dependents.join(", ");
-            call.print(format_args!("{name} is needed: stopping {list} first\n"));
+            call.print(format_args!("{name} is needed: stopping {more}{list} first\n"));
         }
         client.stop_in_order(&name, grace)
     })

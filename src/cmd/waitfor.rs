@@ -146,8 +146,7 @@ fn device_look(name: &str) -> Look<'_> {
 fn service_look<'a>(name: &'a str, wanted: Option<&'a str>) -> Result<Look<'a>, Failure> {
     let mut client = Client::required()?;
     Ok(Box::new(move || {
-        let found = client.services()?.into_iter().find(|service| service.name == name);
-        let Some(service) = found else {
+        let Some(service) = client.find(name)? else {
             return Ok(Some("there is no such service".into()));
         };
         if wanted.map_or(service.ready, |state| service.state.eq_ignore_ascii_case(state)) {

@@ -8,7 +8,7 @@ use super::run::Outcome;
 use crate::failure::Failure;
 use crate::net::lease;
 use crate::net::netlink::socket::Socket;
-use crate::supervise::client::{Client, ServiceInfo};
+use crate::supervise::client::Client;
 use crate::supervise::setup::Stdio;
 use crate::supervise::spec::{Program, Ready, Restart, ServiceSpec};
 use crate::time::Instant;
@@ -88,9 +88,8 @@ pub fn end(pid1: &mut Client, protocol: &Protocol, interface: &str) -> Result<bo
 }
 
 fn is_live(pid1: &mut Client, name: &str) -> Result<bool, Failure> {
-    let services = pid1.services()?;
-    let is_it = |service: &ServiceInfo| service.name == name && service.is_live();
-    Ok(services.iter().any(is_it))
+    let service = pid1.find(name)?;
+    Ok(service.is_some_and(|service| service.is_live()))
 }
 
 /// `dhcp4.eth0`

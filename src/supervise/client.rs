@@ -243,6 +243,20 @@ impl Client {
         }
     }
 
+    /// How a service stands; `None` where there is no such service.
+    pub fn find(&mut self, name: &str) -> Result<Option<ServiceInfo>, Failure> {
+        Ok(self.stopping_with(name)?.0.into_iter().next())
+    }
+
+    /// A service, if it is there, and after it those at work that stop with it, last those that stop
+    /// first; whether there are more of those.
+    pub fn stopping_with(&mut self, name: &str) -> Result<(Vec<ServiceInfo>, bool), Failure> {
+        match self.ask(&Request::Show(name.to_owned()), Duration::ZERO)? {
+            Reply::Services(list, more) => Ok((list, more)),
+            other => Err(refused(other, "look at the service")),
+        }
+    }
+
     /// Every service, sorted by name.
     pub fn services(&mut self) -> Result<Vec<ServiceInfo>, Failure> {
         let mut all: Vec<ServiceInfo> = Vec::new();

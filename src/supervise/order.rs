@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::sys::child::Exit;
 
 pub use circle::check;
-pub use tree::{Branch, dependents, tree};
+pub use tree::{Branch, tree};
 
 /// How a service stands from the point of view of one that needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +165,28 @@ pub fn to_start(table: &Table, id: ServiceId) -> Vec<ServiceId> {
             };
             if rests && !found.contains(&need.id) {
                 found.push(need.id);
+            }
+        }
+    }
+    found
+}
+
+/// A service, and after it those at work that stop with it, because they need it or one that does; last
+/// those that stop first.
+pub fn stopping_with<'a>(table: &'a Table, service: &'a Service) -> Vec<&'a Service> {
+    let (mut found, mut known) = (vec![service], vec![service.id]);
+    let mut at = 0;
+    while let Some(needed) = found.get(at).map(|service| service.name()) {
+        at += 1;
+        for other in table.dependents(needed) {
+            let spec = other.spec.as_deref();
+            let needs = spec.is_some_and(|spec| spec.needs.iter().any(|name| name == needed));
+            if needs
+                && !other.machine.state().is_settled()
+                && let Err(place) = known.binary_search(&other.id)
+            {
+                known.insert(place, other.id);
+                found.push(other);
             }
         }
     }

@@ -106,6 +106,9 @@ pub enum Request {
     HandOver(HandOver),
     /// The description that counts from the service's next start on.
     Describe(String),
+    /// This service, and after it those at work that stop with it. Answered as [`Request::List`]; without
+    /// any where there is no such service.
+    Show(String),
     /// Crash PID 1 in this way (debug builds only).
     Crash(String),
 }
@@ -270,6 +273,7 @@ wire_enum!(Request {
     14 => HandOver(hand_over),
     15 => Crash(how),
     16 => Describe(name),
+    17 => Show(name),
 });
 wire_enum!(Reply {
     1 => Done,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::descriptors;
 use super::machine::Event;
+use super::order;
 use super::protocol::{LIST_FULL, Reply, Target, Until};
 use super::spec::{ServiceSpec, check_name};
 use super::supervisor::{Answer, EXECUTED, Supervisor, cut, refuse, signal_group};
@@ -147,7 +148,17 @@ impl Supervisor {
 
     /// The services whose names come after this one, as many as fit a reply.
     pub(super) fn list(&self, after: &str) -> Reply {
-        let mut services = self.table.after(after).peekable();
+        self.page(&mut self.table.after(after))
+    }
+
+    /// A service and those that stop with it, as many as fit a reply.
+    pub(super) fn show(&self, name: &str) -> Reply {
+        let found = self.table.named(name);
+        let all = found.map(|service| order::stopping_with(&self.table, service));
+        self.page(&mut all.unwrap_or_default().into_iter())
+    }
+
+    fn page(&self, services: &mut dyn Iterator<Item = &Service>) -> Reply {
         let mut list = Vec::new();
         let mut size = 0;
         while size <= LIST_FULL
@@ -159,7 +170,7 @@ impl Supervisor {
             size += status.name.len() + status.reason.len() + 64;
             list.push(status);
         }
-        let more = services.peek().is_some();
+        let more = services.next().is_some();
         Reply::Services(list, more)
     }
 

@@ -14,10 +14,8 @@ pub const SETTINGS: Branch = Branch {
 
 const KEYS: &[&str] = &["pid", "state", "status"];
 
-fn services() -> Vec<ServiceInfo> {
-    let connected = Client::connect().ok().flatten();
-    let asked = connected.and_then(|mut client| client.services().ok());
-    asked.unwrap_or_default()
+fn connect() -> Option<Client> {
+    Client::connect().ok().flatten()
 }
 
 fn get(name: &str) -> Option<Vec<u8>> {
@@ -26,15 +24,14 @@ fn get(name: &str) -> Option<Vec<u8>> {
     if !KEYS.contains(&key) {
         return None;
     }
-    let service = services()
-        .into_iter()
-        .find(|service| service.name == name)?;
+    let service = connect()?.find(name).ok()??;
     value(&service, key)
 }
 
 fn list() -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
-    for service in services() {
+    let asked = connect().and_then(|mut client| client.services().ok());
+    for service in asked.unwrap_or_default() {
         for key in KEYS {
             if let Some(value) = value(&service, key) {
                 all.push((format!("{}.{key}", service.name), value));

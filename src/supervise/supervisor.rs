@@ -413,6 +413,7 @@ impl Supervisor {
             Request::Log(name, from, limit) => self.request_log(name, from, limit, now),
             Request::Watchdog(request) => Answer::Now(self.watchdog.answer(request, now)),
             Request::List(after) => Answer::Now(self.list(&after)),
+            Request::Show(name) => Answer::Now(self.show(&name)),
             Request::Exits => {
                 let (list, lost) = self.table.exits.take(EXITS);
                 let more = self.table.exits.has_unread();

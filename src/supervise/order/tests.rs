@@ -418,6 +418,56 @@ fn trees() {
         ]
     );
     assert_eq!(shown(&["disk"]), ["disk", "`- bus"]);
-    assert_eq!(dependents(&all, "disk"), ["web", "db", "app"]);
-    assert_eq!(dependents(&all, "web"), [""; 0]);
+}
+
+/// While many end, one after the other, whoever still keeps the one that they need is not looked for
+/// from the beginning each time.
+#[test]
+fn each_of_many_is_looked_at_a_few_times() {
+    const MANY: u64 = 1000;
+    let mut world = World::new(1);
+    world.spawn(spec("hub", &[], &[])).unwrap();
+    world.event("hub", Event::Executed);
+    let name = |number| format!("spoke{number}");
+    for number in 0..MANY {
+        world.spawn(spec(&name(number), &["hub"], &[])).unwrap();
+    }
+    world.table.followed();
+    world.event("hub", Event::Stop(Duration::from_secs(5)));
+    for number in 0..MANY {
+        if number + 1 == MANY {
+            assert!(!world.asked().contains(&"hub"), "asked too early");
+        }
+        world.exit(&name(number), Exit::Signal(15));
+    }
+    assert_eq!(world.asked().last(), Some(&"hub"));
+    let looked = world.table.followed();
+    assert!(looked < 10 * MANY, "{looked} looks for {MANY} services");
+}
+
+#[test]
+fn who_stops_with_a_service() {
+    let mut world = World::new(1);
+    let all = [
+        ("disk", &[][..], &[][..]),
+        ("db", &["disk"], &[]),
+        ("app", &["db", "disk"], &[]),
+        ("web", &["app"], &[]),
+        ("log", &[], &["disk"]),
+        ("idle", &["disk"], &[]),
+    ];
+    for (name, needs, after) in all {
+        world.spawn(spec(name, needs, after)).unwrap();
+    }
+    world.exit("idle", Exit::Code(0));
+    let with = |world: &World, name: &str| {
+        let service = world.table.named(name).unwrap();
+        let all = stopping_with(&world.table, service);
+        let names: Vec<_> = all.iter().map(|one| one.name().to_owned()).collect();
+        names
+    };
+    assert_eq!(with(&world, "disk"), ["disk", "db", "app", "web"]);
+    assert_eq!(with(&world, "web"), ["web"]);
+    world.exit("web", Exit::Code(0));
+    assert_eq!(with(&world, "db"), ["db", "app"]);
 }

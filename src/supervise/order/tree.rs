@@ -74,22 +74,3 @@ fn edges(service: &ServiceInfo) -> impl Iterator<Item = (&str, bool)> {
     let needs = service.needs.iter().map(|name| (name.as_str(), false));
     needs.chain(service.after.iter().map(|name| (name.as_str(), true)))
 }
-
-/// The services at work that stop with `name`, because they need it or one that does; the furthest
-/// first, which is the order in which they stop.
-pub fn dependents<'a>(all: &'a [ServiceInfo], name: &'a str) -> Vec<&'a str> {
-    let mut found = vec![name];
-    let mut at = 0;
-    while let Some(&needed) = found.get(at) {
-        at += 1;
-        for service in all {
-            let needs = service.needs.iter().any(|name| name == needed);
-            if needs && service.is_live() && !found.contains(&service.name.as_str()) {
-                found.push(&service.name);
-            }
-        }
-    }
-    found.remove(0);
-    found.reverse();
-    found
-}

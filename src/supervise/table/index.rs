@@ -11,6 +11,9 @@ pub(super) struct Index {
     pids: Vec<(i32, ServiceId)>,
     /// A name and somebody who needs it or comes after it.
     named_by: Vec<(String, ServiceId)>,
+    /// How often somebody was found there.
+    #[cfg(test)]
+    followed: std::cell::Cell<u64>,
 }
 
 impl Index {
@@ -88,7 +91,17 @@ impl Table {
         from: ServiceId,
     ) -> impl Iterator<Item = &Service> {
         let naming = self.index.naming(name, from);
-        naming.filter_map(|id| self.get(id))
+        naming.filter_map(|id| {
+            #[cfg(test)]
+            self.index.followed.update(|count| count + 1);
+            self.get(id)
+        })
+    }
+
+    /// How many dependents were looked at since the last call.
+    #[cfg(test)]
+    pub(in crate::supervise) fn followed(&self) -> u64 {
+        self.index.followed.take()
     }
 
     /// Makes the index anew, and has every service looked at again: after a state was read.
