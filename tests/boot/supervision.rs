@@ -8,16 +8,22 @@ fn at_the_shell(setup: Setup) -> Guest {
     guest
 }
 
+/// Waits for the end of a shell and for the next one's prompt.
+fn another_shell(guest: &mut Guest) {
+    guest.wait_for("initsh: the shell ended");
+    guest.shell();
+}
+
 #[test]
 fn a_killed_shell_comes_back() {
     let Some(setup) = Setup::new() else { return };
     let mut guest = at_the_shell(setup);
     guest.type_text("kill -KILL $$\n");
-    guest.shell();
+    another_shell(&mut guest);
     assert_eq!(guest.ok("echo $((6 * 7))"), "42\n");
     // A shell that was left is started again, too.
     guest.type_text("exit\n");
-    guest.shell();
+    another_shell(&mut guest);
     assert_eq!(guest.ok("echo $((6 * 7))"), "42\n");
     guest.type_text("poweroff --status 8\n");
     assert_eq!(guest.end(), 8);
@@ -35,10 +41,10 @@ fn every_child_of_pid_1_may_be_killed() {
     guest.ok("spawn --name late --restart always sleep 4");
     let told = guest.wait_for("initsh: late ended: exit 0");
     assert!(told.ends_with("\ninitsh: late ended: exit 0"), "{told}");
-    guest.type_text("stop late\n");
-    guest.prompt();
+    // The prompt that was written over comes once more: no other is to be taken for the next one.
+    guest.ok("stop late");
     guest.type_text("kill -KILL $(cat /proc/1/task/1/children)\n");
-    guest.shell();
+    another_shell(&mut guest);
     let services = guest.ok("services");
     assert!(services.contains("sleeper"), "{services}");
     assert!(services.contains("dhcp4.eth0"), "{services}");
@@ -86,7 +92,7 @@ fn a_full_run_does_not_stop_the_machine() {
     guest.ok("spawn --name sleeper sleep 1000");
     assert!(guest.ok("services").contains("sleeper"));
     guest.type_text("kill -KILL $$\n");
-    guest.shell();
+    another_shell(&mut guest);
     guest.ok("stop sleeper");
     guest.type_text("poweroff --status 5\n");
     assert_eq!(guest.end(), 5);

@@ -202,6 +202,8 @@ fn a_nudge_draws_the_line_again() {
     tty.send("/bin/cat; echo after=$?\r");
     tty.expect("\r\n");
     tty.nudge();
+    tty.runs("cat");
+    tty.nudge();
     tty.send("through\r");
     tty.expect("through\r\nthrough\r\n");
     tty.nudge();
