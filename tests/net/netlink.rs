@@ -1,5 +1,6 @@
 //! Links, addresses and routes as the commands set them, compared with what iproute2 sees.
 
+use super::dhcp_server::{SOON, eventually};
 use super::json::Value;
 use super::support::Namespace;
 
@@ -65,13 +66,15 @@ fn the_list_is_iproute2s() {
     namespace.initsh_ok(&["link", "set", "v0", "up", "mtu", "1400", "master", "br0"]);
     namespace.initsh_ok(&["link", "set", "v1", "address", "02:00:00:00:00:05", "up"]);
     // The kernel deals with a carrier a moment after it is there: what is compared stays as it is meanwhile.
-    let (theirs, ours) = loop {
+    let mut seen = None;
+    eventually("links that stay as they are", SOON, || {
         let theirs = ip(&namespace, &["-d", "link"]);
         let ours = initsh(&namespace, &["link", "--json"]);
-        if ip(&namespace, &["-d", "link"]) == theirs {
-            break (theirs, ours);
-        }
-    };
+        let stay = ip(&namespace, &["-d", "link"]) == theirs;
+        seen = Some((theirs, ours));
+        stay
+    });
+    let (theirs, ours) = seen.unwrap();
     assert_eq!(ours.all().len(), theirs.all().len());
     for (ours, theirs) in ours.all().iter().zip(theirs.all()) {
         let name = ours.get("name").text();
@@ -267,7 +270,7 @@ fn routed() -> Option<Namespace> {
         namespace.initsh_ok(args);
     }
     // The kernel's own routes come when it has dealt with the carrier.
-    super::dhcp_server::eventually("link-local routes", super::dhcp_server::SOON, || {
+    eventually("link-local routes", SOON, || {
         let routes = namespace.ip(&["-6", "route", "show", "fe80::/64"]);
         routes.contains("dev v0") && routes.contains("dev v1")
     });
