@@ -41,6 +41,11 @@ const SCRIPT_NAME: &str = "boot.run";
 #[inline(never)] // see `role::start`
 pub fn run(args: Vec<OsString>) -> u8 {
     let mut given = Arguments::read(args);
+    if !given.by_pid1 {
+        // By hand it would mount over a machine that is up, and configure its network.
+        message("--boot: only PID 1 starts this role; 'initsh FILE' runs a script");
+        return 2;
+    }
     prepare_signals();
     terminal::mount_what_it_needs();
     oom::spare();
@@ -71,6 +76,8 @@ pub fn run(args: Vec<OsString>) -> u8 {
 /// The role's own command line.
 #[derive(Default)]
 struct Arguments {
+    /// PID 1 has given it a descriptor.
+    by_pid1: bool,
     again: bool,
     script: Option<PathBuf>,
 }
@@ -87,6 +94,7 @@ impl Arguments {
                 Some(text) => {
                     let number = text.strip_prefix("--control-fd=");
                     if let Some(fd) = number.and_then(|number| number.parse().ok()) {
+                        given.by_pid1 = true;
                         // Without it the socket below /run still serves.
                         let _ = client::set_inherited(fd);
                     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::fd::AsFd;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::Instant;
 
 use initsh::supervise::protocol::Request;
@@ -11,7 +11,7 @@ use initsh::sys::seqpacket;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 
-use super::support::{Init, LIMIT, program, skipped};
+use super::support::{INITSH, Init, LIMIT, program, skipped};
 
 fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -177,4 +177,24 @@ fn files_that_wait_for_each_other() {
     assert_eq!(refused.status.code(), Some(1));
     let expected = "service: x waits for y waits for x: none would ever start\n";
     assert_eq!(errors(&refused), expected);
+}
+
+/// In namespaces of its own, so that a boot that begins anyway changes nothing of this machine.
+#[test]
+fn only_pid_1_starts_the_boot_role() {
+    if skipped() {
+        return;
+    }
+    let by_hand = Command::new("timeout")
+        .args(["-k", "1", "60", "unshare", "--mount", "--net", "--uts"])
+        .args(["--pid", "--fork", "--kill-child"])
+        .args(["/bin/sh", "-c", "\"$0\" --boot; exit $?", INITSH])
+        .output()
+        .expect("unshare");
+    let errors = errors(&by_hand);
+    assert_eq!(by_hand.status.code(), Some(2), "{errors}");
+    assert_eq!(
+        errors,
+        "initsh: --boot: only PID 1 starts this role; 'initsh FILE' runs a script\n"
+    );
 }
