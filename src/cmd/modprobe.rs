@@ -17,8 +17,9 @@ pub(super) const COMMAND: Command = Command {
     usage: "[-anqrv] [-d DIR] NAME [PARAMETER=VALUE…]",
     details: "NAME is a module or an alias such as fs-9p or a device's modalias. modules.dep, modules.softdep,
 modules.alias and modules.builtin of /lib/modules/VERSION are followed, modprobe.d is obeyed
-(alias, blacklist, options, softdep), and so are NAME.PARAMETER=VALUE and modprobe.blacklist=NAME
-of the kernel command line. Success if it is loaded already or built in.",
+(alias, blacklist, options, softdep; 'install NAME /bin/true' and '/bin/false' disable a module,
+other commands of 'install' and 'remove' are not carried out), and so are NAME.PARAMETER=VALUE and
+modprobe.blacklist=NAME of the kernel command line. Success if it is loaded already or built in.",
     options: &[
         Opt::flag("all", "every operand is a module").short('a'),
         Opt::value("dir", "DIR", "a module directory, or the root above lib/modules (default /)").short('d'),
@@ -135,6 +136,9 @@ fn carry_out(
             show(call, index, &step, target, parameters);
         }
         Ok(()) => {}
-        Err(failure) => call.warn(format_args!("soft dependency: {failure}")),
+        Err(failure) if steps.iter().any(|step| step.module == module && !step.required) => {
+            call.warn(format_args!("soft dependency: {failure}"));
+        }
+        Err(failure) => call.warn(format_args!("{failure}")),
     })
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
+use super::config::Install;
 use super::depend::{Entry, Soft};
 use super::{alias, compare, config, depend};
 use crate::failure::{Doing, Failure};
@@ -164,9 +165,18 @@ impl<'a> Index<'a> {
             .filter(move |soft| super::same(soft.name, name))
     }
 
+    /// What is to be done in place of loading a module.
+    pub fn install(&self, module: usize) -> Option<Install<'_>> {
+        config::install(&self.tables.config, self.entries[module].name)
+    }
+
     fn is_blacklisted(&self, module: usize) -> bool {
         let name = self.entries[module].name;
-        config::is_blacklisted(&self.tables.config, &self.tables.command_line, name)
+        let disabled = matches!(
+            self.install(module),
+            Some(Install::Nothing | Install::Refuse)
+        );
+        disabled || config::is_blacklisted(&self.tables.config, &self.tables.command_line, name)
     }
 
     fn is_builtin(&self, name: &[u8]) -> bool {

@@ -1,10 +1,10 @@
 //! What the person at the machine says about modules: `modprobe.d` files and the kernel command line.
-//! Of modprobe.d(5) `alias`, `softdep`, `options` and `blacklist` are understood; `install` and `remove`
-//! name commands for a shell and are not.
+//! Of modprobe.d(5) `alias`, `softdep`, `options` and `blacklist` are understood, and of `install` what
+//! disables a module; other commands there, and those of `remove`, are for a shell and are not carried out.
 
 use std::path::Path;
 
-use super::{first_word, kernel_name, lines, same};
+use super::{first_word, kernel_name, lines, name_of, same};
 use crate::sort;
 use crate::system::cmdline;
 
@@ -51,6 +51,33 @@ pub fn is_blacklisted(files: &[u8], command_line: &[u8], name: &[u8]) -> bool {
                     .split(|&b| b == b',')
                     .any(|listed| same(listed, name))
         })
+}
+
+/// What `install NAME COMMAND` says is to be done in place of loading a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Install<'a> {
+    /// Nothing, which is no error: `/bin/true`.
+    Nothing,
+    /// Nothing, which is one: `/bin/false`.
+    Refuse,
+    /// This command, which nobody carries out here.
+    Command(&'a [u8]),
+}
+
+/// The first such line for a module.
+pub fn install<'a>(files: &'a [u8], name: &[u8]) -> Option<Install<'a>> {
+    lines(files).find_map(|line| {
+        let (keyword, rest) = first_word(line);
+        let (module, command) = first_word(rest);
+        if keyword != b"install" || !same(module, name) || command.is_empty() {
+            return None;
+        }
+        Some(match name_of(first_word(command).0) {
+            b"true" => Install::Nothing,
+            b"false" => Install::Refuse,
+            _ => Install::Command(command),
+        })
+    })
 }
 
 /// The parameters for a module: `options NAME …` of the files, then `NAME.param=value` of the command
@@ -106,6 +133,18 @@ mod tests {
         }
         assert!(!is_blacklisted(files, line, b"virtio_net"));
         assert!(!is_blacklisted(b"", b"", b""));
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_loading() {
+        let files = b"install usb-storage /bin/false\n#install x /bin/true\ninstall dccp true\n\
+            install snd /sbin/modprobe --ignore-install snd && echo\ninstall bare\nremove fs /bin/true";
+        let of = |name: &str| install(files, name.as_bytes());
+        assert_eq!(of("usb_storage"), Some(Install::Refuse));
+        assert_eq!(of("dccp"), Some(Install::Nothing));
+        let command = b"/sbin/modprobe --ignore-install snd && echo";
+        assert_eq!(of("snd"), Some(Install::Command(command)));
+        assert_eq!(["x", "bare", "fs", ""].map(of), [None; 4]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use nix::kmod::{ModuleInitFlags, finit_module, init_module};
 use nix::sys::stat::Mode;
 
 use super::catalog::{Index, Meaning, Tables};
+use super::config::Install;
 use super::plan::{Planner, Step};
 use super::unpack::{Packing, unpack};
 use super::{kernel_name, loaded, name_of};
@@ -114,6 +115,13 @@ pub fn steps(
         if loaded::is_loaded(name) {
             continue;
         }
+        match index.install(step.module) {
+            None => {}
+            Some(Install::Nothing) => continue,
+            Some(Install::Refuse) if step.required => return Err(disabled(name)),
+            Some(Install::Refuse) => continue,
+            Some(Install::Command(command)) => report(step.module, Err(not_run(name, command))),
+        }
         let extra = if step.module == target {
             parameters
         } else {
@@ -128,6 +136,23 @@ pub fn steps(
         }
     }
     Ok(())
+}
+
+fn disabled(name: &[u8]) -> Failure {
+    let name = String::from_utf8_lossy(name);
+    Failure::new(format!("module {name} is disabled")).with_hint(format!(
+        "'install {name} /bin/false' stands in modprobe.d; insmod loads it all the same"
+    ))
+}
+
+fn not_run(name: &[u8], command: &[u8]) -> Failure {
+    let (name, command) = (
+        String::from_utf8_lossy(name),
+        String::from_utf8_lossy(command),
+    );
+    let text =
+        format!("module {name} is loaded without what modprobe.d says: 'install {name} {command}'");
+    Failure::new(text)
 }
 
 /// Loads a module or alias with all that it needs; `false` where there is none of that name.
@@ -169,6 +194,27 @@ mod tests {
             file(Path::new("/dev/null"), b"a=\0").unwrap_err().status(),
             2
         );
+    }
+
+    #[test]
+    fn a_module_that_modprobe_d_disables_is_not_loaded() {
+        let config = "install off /bin/false\ninstall quiet /bin/true\nalias on off";
+        let tables = Tables::of("off.ko:\nquiet.ko:\nneeds.ko: off.ko\n", "", "", config, "");
+        let index = tables.index();
+        let load = |name: &[u8]| {
+            let module = index.find(name).unwrap();
+            let plan = Planner::new(&index).add(module);
+            steps(&index, &plan, module, b"", &mut |_, _| {
+                panic!("something was loaded")
+            })
+        };
+        for name in [&b"off"[..], b"needs"] {
+            let failure = load(name).unwrap_err();
+            assert_eq!(failure.to_string(), "module off is disabled");
+            assert!(failure.hint().unwrap().contains("install off /bin/false"));
+        }
+        assert!(load(b"quiet").is_ok());
+        assert_eq!(index.resolve(b"on"), Meaning::Blacklisted);
     }
 
     #[test]
