@@ -168,7 +168,7 @@ fn a_service_waits_for_an_interface_that_is_gone() {
          until_services Running
          i poweroff"
     );
-    let mut command = lab.command("timeout", &["-k", "5", "60", "unshare"]);
+    let mut command = lab.command("timeout", &["-k", "5", "180", "unshare"]);
     let args = [
         "-fp",
         "--mount-proc",
