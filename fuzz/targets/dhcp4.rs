@@ -1,6 +1,7 @@
 //! A DHCP reply: packet, message, every typed option, lease; what is emitted again reads the same.
 #![no_main]
 
+use initsh::net::dhcp4::event::Wants;
 use initsh::net::dhcp4::lease::Lease;
 use initsh::net::dhcp4::{frame, wire::Message};
 use libfuzzer_sys::fuzz_target;
@@ -15,9 +16,10 @@ fuzz_target!(|bytes: &[u8]| {
         message.options.message_type(),
         message.options.mtu(),
         message.options.search(),
-        message.options.routes(),
+        message.options.routes(true),
+        message.options.routes(false),
     );
-    if let Some(lease) = Lease::read(&message) {
+    if let Some(lease) = Lease::read(&message, &Wants::default()) {
         let _ = (lease.gateway(), lease.record());
     }
     let again = Message::parse(&message.emit()).expect("its own bytes");

@@ -8,7 +8,11 @@ fn walk(bytes: &[u8], depth: u8) -> usize {
     attributes(bytes)
         .map(|(_, value)| {
             let _ = text_of(value);
-            1 + if depth == 0 { 0 } else { walk(value, depth - 1) }
+            1 + if depth == 0 {
+                0
+            } else {
+                walk(value, depth - 1)
+            }
         })
         .sum()
 }
