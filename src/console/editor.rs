@@ -57,13 +57,10 @@ impl LineEditor {
         Ok(Self { inner })
     }
 
-    /// The shell's names of variables and functions, for completion.
-    pub fn set_names(&mut self, variables: Vec<String>, functions: Vec<String>) {
+    /// The shell's names of variables and functions and its `PATH`, for completion.
+    pub fn set_names(&mut self, live: Live) {
         if let Some(assistant) = self.inner.helper_mut() {
-            assistant.live = Live {
-                variables,
-                functions,
-            };
+            assistant.live = live;
         }
     }
 

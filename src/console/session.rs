@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::editor::LineEditor;
 use super::quiet::Quiet;
+use super::sources::Live;
 use super::tty::{Terminal, is_dumb};
 use super::{Line, message, plain, size};
 use crate::cmd::Flow;
@@ -124,10 +125,12 @@ impl Session {
     fn read_command(&mut self, shell: &Shell) -> Result<Vec<u8>, Line> {
         let _quiet = self.settings.own_machine.then(Quiet::new);
         if let Some(editor) = &mut self.editor {
-            editor.set_names(
-                variables(shell),
-                shell.function_names().map(str::to_owned).collect(),
-            );
+            let path = shell.variable("PATH").unwrap_or_default();
+            editor.set_names(Live {
+                variables: variables(shell),
+                functions: shell.function_names().map(str::to_owned).collect(),
+                path: path.to_string_lossy().into_owned(),
+            });
         }
         let mut text = Vec::new();
         loop {

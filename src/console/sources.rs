@@ -20,6 +20,8 @@ pub struct Live {
     pub variables: Vec<String>,
     /// Names of functions.
     pub functions: Vec<String>,
+    /// Where programs are.
+    pub path: String,
 }
 
 impl Sources for Live {
@@ -30,8 +32,7 @@ impl Sources for Live {
         found.extend(self.functions.iter().cloned());
         // Every program of the machine only once there is something to go by.
         if !prefix.is_empty() {
-            let path = std::env::var("PATH").unwrap_or_default();
-            for directory in path.split(':').filter(|d| !d.is_empty()) {
+            for directory in self.path.split(':').filter(|d| !d.is_empty()) {
                 found.extend(names_in(directory, prefix, is_program));
             }
         }
