@@ -8,11 +8,9 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags};
 
-use super::apply::Policy;
-use super::event::{Config, Input, Output, Timing, WantedPrefix};
+use super::event::{Input, Output};
 use super::held::Held;
 pub use super::held::KIND;
-use super::identity::{self, Choice};
 use super::machine::Machine;
 use super::record::{self, Holder};
 use super::udp::{Datagram, LONGEST, Udp};
@@ -29,7 +27,10 @@ use crate::net::random::entropy;
 use crate::net::station::{Seen, Station};
 use crate::time::Instant;
 
+mod options;
 mod release;
+use options::config;
+pub use options::{Hint, Options};
 pub use release::release;
 
 /// DHCPv6 as the command, the service and the record know it.
@@ -42,63 +43,6 @@ pub const PROTOCOL: Protocol = Protocol {
 const BURST: usize = 64;
 /// How often it tries to get a socket where something else than the link is in the way.
 const RETRY: Duration = Duration::from_secs(5);
-
-/// What a client is asked to do. With neither address nor prefixes it only asks for information.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// What of a lease is used.
-    pub policy: Policy,
-    /// An address is wanted (IA_NA).
-    pub address: bool,
-    /// Prefixes are wanted (one IA_PD each).
-    pub prefixes: Vec<Hint>,
-    /// When messages are repeated.
-    pub timing: Timing,
-    /// SOLICIT asks for rapid commit.
-    pub rapid_commit: bool,
-    /// The server may send RECONFIGURE.
-    pub reconfigure: bool,
-    /// Options to ask for besides the usual.
-    pub requested: Vec<u16>,
-    /// Who the client is.
-    pub duid: Choice,
-    /// IAID of the first identity association of each kind; `None`: from the hardware address.
-    pub iaid: Option<u32>,
-}
-
-/// The prefix that is hoped for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hint {
-    /// Unspecified where only the length is hoped for.
-    pub prefix: Ipv6Addr,
-    /// 0: any.
-    pub length: u8,
-}
-
-impl Hint {
-    /// No hopes.
-    pub const ANY: Self = Self {
-        prefix: Ipv6Addr::UNSPECIFIED,
-        length: 0,
-    };
-}
-
-impl Default for Options {
-    /// An address and no prefix.
-    fn default() -> Self {
-        Self {
-            policy: Policy::default(),
-            address: true,
-            prefixes: Vec::new(),
-            timing: Timing::Fast,
-            rapid_commit: true,
-            reconfigure: false,
-            requested: Vec::new(),
-            duid: Choice::Kept,
-            iaid: None,
-        }
-    }
-}
 
 /// A client of one interface.
 pub struct Client {
@@ -416,25 +360,6 @@ impl Session for Client {
 fn usable(netlink: &mut Netlink, name: &str) -> Result<Link, Failure> {
     let link = ethernet::usable(netlink, name)?;
     link_local::kernel_has_ipv6().map(|()| link)
-}
-
-fn config(link: &Link, options: &Options) -> Result<Config, Failure> {
-    let first = options.iaid.unwrap_or_else(|| identity::iaid(link, 0));
-    let wanted = options.prefixes.iter().enumerate();
-    let wanted = wanted.map(|(nth, hint)| WantedPrefix {
-        iaid: identity::another(first, nth),
-        prefix: hint.prefix,
-        length: hint.length,
-    });
-    Ok(Config {
-        duid: identity::obtain(&options.duid, link)?,
-        address: options.address.then_some(first),
-        prefixes: wanted.collect(),
-        timing: options.timing,
-        rapid_commit: options.rapid_commit,
-        reconfigure: options.reconfigure,
-        requested: options.requested.clone(),
-    })
 }
 
 /// The counter of a message that was sent (RFC 8415 §7.3).
