@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub const STEP: u64 = 300;
 
 /// Seconds that one guest may live.
-const LIFE: &str = "1500";
+const LIFE: &str = "3000";
 
 /// The project's directory.
 pub fn top() -> &'static Path {

@@ -63,7 +63,10 @@ fn ten_thousand_orphans_are_reaped() {
              mount dev\n\
              batch() { n=0; while [ $n -lt 100 ]; do true & n=$((n + 1)); done; }\n\
              i=0\n\
-             while [ $i -lt 100 ]; do ( batch ); i=$((i + 1)); done\n\
+             while [ $i -lt 100 ]; do\n\
+               ( batch ); i=$((i + 1))\n\
+               case $i in *0) echo \"batch $i\" ;; esac\n\
+             done\n\
              tries=0; zombies=1\n\
              while [ $zombies -gt 0 ] && [ $tries -lt 60 ]; do\n\
                sleep 1; tries=$((tries + 1)); zombies=0\n\
@@ -75,6 +78,10 @@ fn ten_thousand_orphans_are_reaped() {
              echo \"orphans: $((i * 100)), zombies: $zombies\"\n",
         )
         .start();
+    // Each has a limit of its own: all of them together take minutes on a busy machine.
+    for batch in 1..=10 {
+        guest.wait_for(&format!("batch {batch}0\n"));
+    }
     guest.wait_for("orphans: 10000, zombies: 0\n");
     guest.shell();
     guest.type_text("poweroff\n");
