@@ -53,7 +53,7 @@ pub trait Client: Session {
     /// Why it is not ready, in words for the person who waits, while its interface is there.
     fn why(&self) -> String;
 
-    /// Says good-bye to the network: SIGTERM has come. Nothing that was configured goes.
+    /// Says good-bye to the network: SIGTERM or Ctrl-C has come. Nothing that was configured goes.
     fn leave(&mut self) {}
 
     /// Closes what only an acquisition needs; called when nobody waits any more. A packet socket, which

@@ -212,9 +212,8 @@ pub fn keep(
         }
     }
     confine::enter(needs, names);
-    loop {
+    let mut session = || loop {
         if turn(&mut clients, Some(stop.as_fd()), None)? == Turn::Stopped {
-            clients.iter_mut().for_each(|client| client.leave());
             return Ok(());
         }
         if clients.iter().all(|client| client.is_ready())
@@ -232,7 +231,10 @@ pub fn keep(
             }
             drop(client.settle());
         }
-    }
+    };
+    let ended = session();
+    clients.iter_mut().for_each(|client| client.leave());
+    ended
 }
 
 /// Starts a client. Where its interface is not there it waits for it, and says so once; a new process, which has

@@ -1,5 +1,6 @@
 //! What a client has sent, received and dropped, as numbers: `$INITSH_RUN/leases/IF.KIND.stats`, which
-//! `net stats` shows. Invariant: a flood of packets costs at most one write a second.
+//! `net stats` shows. Invariant: a flood of packets costs at most one write a second; what was counted
+//! last is written when the client ends.
 
 use std::time::Duration;
 
@@ -54,16 +55,28 @@ impl Stats {
 
     /// Writes the file if something has changed and the last time is long enough ago.
     pub fn write(&mut self, now: Instant) {
-        if !self.changed || now < self.next {
-            return;
+        if self.changed && now >= self.next {
+            self.next = now + PAUSE;
+            self.save();
         }
+    }
+
+    fn save(&mut self) {
         self.changed = false;
-        self.next = now + PAUSE;
         let mut record = Record::default();
         for (what, count) in &self.counts {
             record.set(what, count);
         }
         // Only numbers: a full disk must not end the client.
         let _ = lease::save(&self.interface, &self.kind, &record);
+    }
+}
+
+/// A client that ends, `--once` too, leaves what it has counted.
+impl Drop for Stats {
+    fn drop(&mut self) {
+        if self.changed {
+            self.save();
+        }
     }
 }

@@ -287,7 +287,15 @@ impl client::Client for Client {
                 self.send(&message, to);
             }
         }
-        let _ = lease::remove(&self.station.link.name, KIND);
+    }
+}
+
+/// However it ends, nobody advertises any more.
+impl Drop for Client {
+    fn drop(&mut self) {
+        if self.record.is_some() {
+            let _ = lease::remove(&self.station.link.name, KIND);
+        }
     }
 }
 
