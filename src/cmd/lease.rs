@@ -4,7 +4,7 @@ use super::{Call, Command, Flow, Group, Operand, Opt};
 use crate::failure::Failure;
 use crate::json::Json;
 use crate::net::lease::times::{Left, Times};
-use crate::net::lease::{self, Found, escape};
+use crate::net::lease::{self, Found, escape, shown};
 use crate::time::Instant;
 
 pub(super) const COMMAND: Command = Command {
@@ -14,7 +14,8 @@ pub(super) const COMMAND: Command = Command {
     usage: "[--json] [IF…]",
     details: "\
 Every record that a network client keeps in $INITSH_RUN/leases: dhcp4, slaac, dhcp6, pd (what a
-downstream link has of a delegated prefix) and ra, with its age and how long it lasts. A client
+downstream link has of a delegated prefix) and ra, with its age and how long it lasts; what ends
+alone (addresses and prefixes, and all that routers have told) has its own time behind it. A client
 without a lease says why.
 
 The values are the settings ${net.IF.KEY}. Where several protocols have a key, dhcp4 comes before
@@ -36,9 +37,6 @@ seconds, or null: bound, confirmed (ago), renew, left (from now).",
     run,
     ..Command::DEFAULT
 };
-
-/// Times that the first line has told, and what only clients read.
-const INTERNAL: [&str; 6] = ["bound", "renewed", "since", "took", "times6", "delegations"];
 
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let args = std::mem::take(&mut call.args);
@@ -63,10 +61,8 @@ fn text(call: &mut Call<'_>, leases: &[Found], states: &[Found]) {
     let now = Instant::now();
     for Found { interface, kind, record } in leases {
         call.print(format_args!("{interface} {kind}: {}\n", Times::of(record, now)));
-        for (key, value) in record.iter() {
-            if !INTERNAL.contains(&key) {
-                call.print(format_args!("  {key:<11} {}\n", escape(value)));
-            }
+        for (key, value) in shown::lines(kind, record, now) {
+            call.print(format_args!("  {key:<11} {value}\n"));
         }
     }
     for Found { interface, kind, record } in states {

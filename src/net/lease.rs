@@ -9,6 +9,7 @@ use crate::net::store;
 use crate::paths;
 use crate::sort;
 
+pub mod shown;
 pub mod times;
 
 /// The kinds of leases, in the order in which their keys count.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Record;
 use crate::net::dhcp6::lease::DelegatedPrefix;
+use crate::net::slaac::lease::{FOR_EVER, Settings};
 use crate::time::Instant;
 
 /// What a record says of time, seen from now.
@@ -71,7 +72,7 @@ impl Times {
         let passed = renewed.or(bound).unwrap_or(0);
         let lease = record.get("lease").or_else(|| record.get("lease6"));
         let left = match lease {
-            None => Left::Unknown,
+            None => last_end(record, now),
             Some(text) => text
                 .parse()
                 .map_or(Left::ForEver, |lifetime| Left::of(lifetime, passed)),
@@ -82,6 +83,23 @@ impl Times {
             renew: number("t1").and_then(|t1| Left::of(t1, passed).seconds()),
             left,
         }
+    }
+}
+
+/// When the last of the addresses ends that routers have given, or the first of them where they give none.
+fn last_end(record: &Record, now: Instant) -> Left {
+    if record.get("times6").is_none() {
+        return Left::Unknown;
+    }
+    let known = Settings::read(record);
+    let addresses = known.addresses.iter().map(|item| item.valid);
+    let last = addresses
+        .max()
+        .or(known.routers.first().map(|item| item.until));
+    match last {
+        None => Left::Unknown,
+        Some(FOR_EVER) => Left::ForEver,
+        Some(end) => Left::Seconds(end.since(now).as_secs()),
     }
 }
 
@@ -186,6 +204,19 @@ mod tests {
             "bound=x\nrenewed=99999999999999999999\nt1=-1\nlease6=18446744073709551615\n",
         );
         Times::of(&odd, at(9)).to_string();
+    }
+
+    #[test]
+    fn what_routers_give_ends_with_its_last_address() {
+        let record = Record::parse(
+            "ip6=fd00::5/64 fd01::5/64\ngateway6=fe80::1\ntimes6=150 120 600 300 90\nbound=40\n",
+        );
+        let times = Times::of(&record, at(100));
+        assert_eq!(times.to_string(), "bound 1m ago, ends in 8m20s");
+        let record = Record::parse("gateway6=fe80::1\ntimes6=190\n");
+        assert_eq!(Times::of(&record, at(100)).left, Left::Seconds(90));
+        let record = Record::parse("ip6=fd00::5/64\ntimes6=- -\n");
+        assert_eq!(Times::of(&record, at(100)).left, Left::ForEver);
     }
 
     #[test]
