@@ -29,7 +29,8 @@ renews it. The lease is in ${net.IF.ip4}, .prefix, .gateway, .dns, .domain, .ser
 Without a PID 1 to ask, resolv.conf is left alone unless --dns is given.
 The client identifier is made from the MAC address, which clones of a VM do not share. When the
 service is stopped it leaves the address configured for the rest of the lease, and the next
-client takes it up; --release gives it back. An address that somebody else has is declined.",
+client takes it up; --release gives it back. An address that somebody else has is declined.
+--inform adds what it is told to the lease that a client has left; one that stays refuses it.",
     options: &[
         clients::TIMEOUT,
         clients::ONCE,

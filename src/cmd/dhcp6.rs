@@ -11,8 +11,10 @@ use crate::net::address::parse_prefixed;
 use crate::net::dhcp6::apply::Policy;
 use crate::net::dhcp6::driver::{Client, Hint, Options, PROTOCOL, release};
 use crate::net::dhcp6::event::Timing;
+use crate::net::dhcp6::held::check_iaid;
 use crate::net::dhcp6::identity::Choice;
 use crate::net::link_local::Dad;
+use crate::time::Instant;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -32,7 +34,8 @@ on, in hexadecimal.
 
 Prefixes that the network delegates are for the links behind this machine: pd assigns them.
 --pd and --hint may be given several times, for as many prefixes. When the service is stopped it
-leaves everything configured for the rest of the lease; --release gives it back.
+leaves everything configured for the rest of the lease; --release gives it back. An interface has
+one client, which asks for everything: another --iaid than that of a lease that is there is refused.
 
 The DUID that tells this client from others is kept in /var/lib/initsh/duid where that directory
 exists on a disk, until no interface has its hardware address any more (the disk was cloned).
@@ -80,6 +83,13 @@ unless --dns is given.",
 
 fn run(call: &mut Call<'_>) -> Result<Flow, Failure> {
     let options = options(call)?;
+    if let Some(iaid) = options.iaid
+        && !call.given.flag("release")
+    {
+        for name in clients::interfaces(call)? {
+            check_iaid(&name, iaid, Instant::now())?;
+        }
+    }
     let clients = Clients {
         protocol: &PROTOCOL,
         timeout: TIMEOUT,
@@ -128,6 +138,7 @@ fn options(call: &Call<'_>) -> Result<Options, Failure> {
             dns: false,
             metric: given.number("metric", "a number")?,
             dad,
+            followed: false,
         },
         address: !given.flag("no-address") && !given.flag("stateless"),
         prefixes,

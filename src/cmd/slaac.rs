@@ -24,9 +24,9 @@ itself when its lifetimes do. What was learned is in ${net.IF.ip6}, .gateway6, .
 .routes6, .dns6, .search6, .mtu6, .hoplimit, .managed, .other.
 
 Routers say by two flags that addresses (managed) or only name servers and the like (other) come by
-DHCPv6: with --follow a client for that runs in the same process, until 'dhcp6 IF' takes its place
-or 'dhcp6 --release IF' gives up what it has. --dad optimistic uses addresses while they are checked
-for duplicates, wait uses them only afterwards (56 ms; with --rfc a second), none does not check.
+DHCPv6: with --follow a client for that runs in the same process, until 'dhcp6 IF' takes its place;
+--release gives back what it has, too. --dad optimistic uses addresses while they are checked for
+duplicates, wait uses them only afterwards (56 ms; with --rfc a second), none does not check.
 Addresses are made of the MAC address, so that whoever made the VM knows them; --address stable
 makes opaque ones of a secret that is kept in /var/lib/initsh where that directory exists on a disk:
 elsewhere they are others after every boot.

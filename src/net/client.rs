@@ -39,6 +39,17 @@ pub enum Note {
     Remark(String),
 }
 
+impl Note {
+    /// With how many before it were left out.
+    pub fn after(mut self, left_out: u32) -> Self {
+        let (Self::Bound(text) | Self::Problem(text) | Self::Remark(text)) = &mut self;
+        if left_out > 0 {
+            text.push_str(&format!(" ({left_out} lines before it were left out)"));
+        }
+        self
+    }
+}
+
 /// A client of one interface, with its sockets.
 pub trait Client: Session {
     /// Its place on its interface.

@@ -66,6 +66,17 @@ pub fn under_landlock() -> Vec<i32> {
         .collect()
 }
 
+/// The pid of the client of that protocol that keeps an interface, where it is another than this process.
+pub fn keeper(interface: &str, kind: &str) -> Option<u32> {
+    let record = lease::load(interface, &format!("{kind}.{CONFINED}"))?;
+    let pid = record.get("pid")?.parse().ok()?;
+    // It may have been killed, and its number be another's: empty where there is none any more.
+    let words = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words = String::from_utf8_lossy(&words);
+    let is_it = pid != std::process::id() && words.contains(kind) && words.contains(interface);
+    is_it.then_some(pid)
+}
+
 fn drop_capabilities() -> Result<(), Errno> {
     let kept = privileges::caps()?.permitted & CAPABILITIES;
     // Without CAP_SETPCAP the bounding set stays as it is; no exec passes anything on all the same.

@@ -29,4 +29,5 @@ pub mod station;
 pub mod stats;
 pub mod status;
 pub mod store;
+pub mod talk;
 pub mod tun;

@@ -17,6 +17,7 @@ use crate::failure::{Doing, Failure};
 use crate::net::driver::{Turn, turn};
 use crate::net::lease::{self, Record};
 use crate::net::netlink::watch::Watch;
+use crate::net::talk::Talk;
 use crate::sort;
 use crate::supervise::spec::READY_FD;
 use crate::sys::packet::PacketSocket;
@@ -179,7 +180,8 @@ fn hold(pipe: &OwnedFd, sockets: &[PacketSocket]) {
 
 /// Keeps leases for the interfaces until SIGTERM, which leaves them configured: whoever stops the client
 /// may want the network. Tells `INITSH_READY_FD` once all of them are bound. Before anything is read from
-/// the network the process gives up what it does not need.
+/// the network the process gives up what it does not need. `log` gets no more notes of an
+/// interface than [`Talk`] lets through.
 ///
 /// The only client of a service whose interface is not there waits for it.
 ///
@@ -212,6 +214,7 @@ pub fn keep(
         }
     }
     confine::enter(needs, names);
+    let mut talks: Vec<_> = clients.iter().map(|_| Talk::new(Instant::now())).collect();
     let mut session = || loop {
         if turn(&mut clients, Some(stop.as_fd()), None)? == Turn::Stopped {
             return Ok(());
@@ -222,9 +225,11 @@ pub fn keep(
             // Nobody may be listening any more.
             let _ = nix::unistd::write(&ready, b"\n");
         }
-        for client in &mut clients {
+        for (client, talk) in clients.iter_mut().zip(&mut talks) {
             for note in client.station_mut().take_notes() {
-                log(&client.station().link.name, note);
+                if let Some(left_out) = talk.may(Instant::now()) {
+                    log(&client.station().link.name, note.after(left_out));
+                }
             }
             if let Some(gone) = client.station().gone() {
                 return Err(gone.clone());

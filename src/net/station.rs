@@ -11,7 +11,7 @@ use crate::net::client::{Note, Protocol};
 use crate::net::lease::{self, Record};
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket;
-use crate::net::netlink::watch::{Addresses, Change, Watch};
+use crate::net::netlink::watch::{self, Addresses, Change, Watch};
 use crate::net::stats::Stats;
 
 /// What has become of a link's carrier since it was seen last.
@@ -100,7 +100,7 @@ impl Station {
     /// Looks at the link, if the watch, which is one on links, says that it has changed. That it cannot be
     /// looked at is a note.
     pub fn look(&mut self) -> Seen {
-        let seen = self.watch.seen_of(self.link.index);
+        let seen = self.seen();
         self.addresses = self.addresses.max(seen.addresses);
         match seen.link {
             Change::Nothing => Seen::Nothing,
@@ -135,6 +135,11 @@ impl Station {
         let flapped = flapped || found.carrier_changes != self.link.carrier_changes;
         let had = std::mem::replace(&mut self.link, found).carrier;
         Ok(Seen::of(had, flapped, self.link.carrier))
+    }
+
+    /// What the watch has seen of the link and of its addresses since the last call.
+    pub fn seen(&self) -> watch::Seen {
+        self.watch.seen_of(self.link.index)
     }
 
     /// Whether the watch has seen anything since the last call.

@@ -18,6 +18,7 @@ use super::timing::Timing;
 use super::wire::Message;
 use crate::failure::Failure;
 use crate::net::client::{self, Protocol};
+use crate::net::confine;
 use crate::net::driver::Session;
 use crate::net::lease as record;
 use crate::net::link_local;
@@ -85,8 +86,17 @@ impl Client {
     /// Brings the interface up and takes up the lease that the client before this one had, or sends the
     /// first DISCOVER, or waits for a carrier.
     ///
-    /// Errors: no such interface, not an Ethernet interface, no permission; nothing to inform about.
+    /// Errors: no such interface, not an Ethernet interface, no permission; nothing to inform about,
+    /// or a client that stays and is to be told itself.
     pub fn start(name: &str, options: Options) -> Result<Self, Failure> {
+        if options.inform
+            && let Some(pid) = confine::keeper(name, KIND)
+        {
+            return Err(Failure::new(format!(
+                "a client (pid {pid}) keeps a lease there: 'lease {name}' shows what the server has told, and \
+                 its options --request and --option get more"
+            )));
+        }
         let mut station = Station::open(&PROTOCOL, name, Watch::with_addresses4()?)?;
         station.set_up()?;
         let mut client = Self::idle(station, options)?;

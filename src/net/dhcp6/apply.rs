@@ -31,6 +31,8 @@ pub struct Policy {
     pub metric: Option<u32>,
     /// When addresses may be used.
     pub dad: Dad,
+    /// The client is one that `slaac --follow` has started.
+    pub followed: bool,
 }
 
 impl Policy {

@@ -16,6 +16,7 @@ use super::record::{self, Holder};
 use super::udp::{Datagram, LONGEST, Udp};
 use crate::failure::Failure;
 use crate::net::client::{self, Note, Protocol};
+use crate::net::confine;
 use crate::net::dhcp4::driver as ethernet;
 use crate::net::driver::Session;
 use crate::net::link_local::{self, Dad};
@@ -66,8 +67,15 @@ impl Client {
     /// Brings the interface up, takes up what an earlier client has left and sends the first message, or
     /// waits for a carrier.
     ///
-    /// Errors: no such interface, not an Ethernet interface, no permission, no DUID as it was chosen.
+    /// Errors: no such interface, not an Ethernet interface, no permission, no DUID as it was chosen,
+    /// another client that stays.
     pub fn start(name: &str, options: Options) -> Result<Self, Failure> {
+        if let Some(pid) = confine::keeper(name, KIND) {
+            return Err(Failure::new(format!(
+                "another DHCPv6 client (pid {pid}) runs on {name}, and one asks for everything: 'dhcp6 --pd \
+                 {name}' gets an address and a prefix"
+            )));
+        }
         let mut client = Self::prepare(name, options)?;
         if client.station.link.carrier {
             client.link_up(Instant::now());

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::apply::{self, Policy};
 use super::event::{Config, Loss};
+use super::identity;
 use super::lease::{Lease, Other};
 use super::record::{self, Holder};
 use crate::failure::Failure;
@@ -19,6 +20,8 @@ use crate::time::Instant;
 
 /// The kind of this client's records: `$INITSH_RUN/leases/IF.dhcp6`.
 pub const KIND: &str = "dhcp6";
+/// Key of the record: it is of the client of `slaac --follow`, which gives it back.
+pub const FOLLOWED: &str = "followed";
 
 /// Seconds: an address that ends within them is not put back.
 const ENDS_SOON: u32 = 2;
@@ -38,6 +41,28 @@ pub struct Held {
     told: bool,
     /// Addresses that may turn out to be somebody else's.
     unconfirmed: Vec<Ipv6Addr>,
+}
+
+/// Refuses a client that would take the place of one with another IAID: an interface has one record, and one
+/// client, which asks for everything.
+///
+/// Errors: a lease with another IAID has not ended.
+pub fn check_iaid(interface: &str, iaid: u32, now: Instant) -> Result<(), Failure> {
+    // A client takes the place of that of `slaac --follow`, whatever it asks for.
+    let found = lease::load(interface, KIND).filter(|found| found.get(FOLLOWED).is_none());
+    let Some((lease, since, holder)) = found.as_ref().and_then(record::read) else {
+        return Ok(());
+    };
+    let theirs = lease.prefixes.first().map(|delegated| delegated.iaid);
+    let theirs = holder.iaid.or(theirs).unwrap_or(iaid);
+    match record::still_valid(lease, since, now) {
+        Some(lease) if !identity::is_same_client(theirs, iaid) => Err(Failure::new(format!(
+            "{interface} has {} of IAID {theirs}, which a client of IAID {iaid} would drop: one client asks \
+             for everything ('dhcp6 --pd {interface}'), or give it back first ('dhcp6 --release {interface}')",
+            what(&lease)
+        ))),
+        _ => Ok(()),
+    }
 }
 
 impl Held {
@@ -279,6 +304,9 @@ impl Held {
         let (bound, took) = *self.bound.get_or_insert_with(first);
         lines.set("bound", bound);
         lines.set("took", took);
+        if self.policy.followed {
+            lines.set(FOLLOWED, "yes");
+        }
         let published = self.publish_dns(link, other);
         lease::save(&link.name, KIND, &lines).and(published).err()
     }

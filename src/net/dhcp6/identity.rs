@@ -180,6 +180,11 @@ pub fn another(first: u32, nth: usize) -> u32 {
     first.wrapping_add((nth as u32).wrapping_shl(24))
 }
 
+/// Whether two IAIDs may be of the same client: of [`another`] of its identity associations.
+pub fn is_same_client(one: u32, other: u32) -> bool {
+    (one ^ other) << 8 == 0
+}
+
 /// Hexadecimal digits, two a byte.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('?');

@@ -22,7 +22,7 @@ use crate::net::link_local;
 use crate::net::netlink::addr::{self, Address};
 use crate::net::netlink::link::{self, Link};
 use crate::net::netlink::socket::Socket as Netlink;
-use crate::net::netlink::watch::Watch;
+use crate::net::netlink::watch::{Addresses, Change, Watch};
 use crate::net::station::{Seen, Station};
 use crate::time::Instant;
 
@@ -296,12 +296,18 @@ impl Session for Client {
     }
 
     fn wake(&mut self, now: Instant) {
-        let link = self.station.changed();
+        let seen = self.station.seen();
+        let link = seen.link != Change::Nothing || seen.addresses != Addresses::Same;
         if link {
+            let before = self.station.link.carrier_changes;
             match self.station.look_again(false) {
                 Ok(Seen::Gone) => return,
                 Ok(_) => {}
                 Err(failure) => self.station.problem(failure.to_string()),
+            }
+            if seen.link == Change::Down || self.station.link.carrier_changes != before {
+                // That has taken the address away, and no other machine.
+                self.set = None;
             }
         }
         let is_due = self.due.is_some_and(|due| due <= now);

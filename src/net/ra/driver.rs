@@ -41,6 +41,9 @@ const BURST: usize = 64;
 /// How often the end is told, and with what pause (RFC 4861 §6.2.5). Deviation: a process that is being
 /// stopped does not wait for three seconds each time.
 const FINAL: (u32, Duration) = (3, Duration::from_millis(20));
+/// The least MTU of IPv6 without its header: what is longer is told in several messages (RFC 4861 §6.2.3).
+const ROOM: usize = 1280 - 40;
+
 mod gather;
 
 /// Which name servers hosts are told.
@@ -92,6 +95,8 @@ pub struct Client {
     record: Option<Record>,
     advertised: bool,
     trouble: String,
+    /// Of what there is more than is told, which has been said.
+    left_out: Vec<&'static str>,
     began: Instant,
 }
 
@@ -125,6 +130,7 @@ impl Client {
             record: None,
             advertised: false,
             trouble: String::new(),
+            left_out: Vec::new(),
             began: Instant::now(),
         };
         client.look(client.began);
@@ -148,14 +154,16 @@ impl Client {
         let Some(source) = self.source else {
             return;
         };
-        match self.socket.advertise(message, source, to) {
-            Ok(()) => {
-                self.station.stats.count("sent-advertisement");
-                self.advertised = true;
-                self.trouble.clear();
+        for part in message.parts(ROOM) {
+            match self.socket.advertise(&part, source, to) {
+                Ok(()) => {
+                    self.station.stats.count("sent-advertisement");
+                    self.advertised = true;
+                    self.trouble.clear();
+                }
+                // It will be sent again; the reason matters only if that does not help.
+                Err(failure) => self.complain(failure.to_string()),
             }
-            // It will be sent again; the reason matters only if that does not help.
-            Err(failure) => self.complain(failure.to_string()),
         }
     }
 

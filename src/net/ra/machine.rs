@@ -23,8 +23,9 @@ const GATHER: Duration = Duration::from_millis(50);
 const ALONE: u32 = 20;
 /// For how long hosts keep a prefix that was withdrawn, at most (RFC 4862 §5.5.3 e).
 const TWO_HOURS: Duration = Duration::from_secs(7200);
-/// Prefixes in a message: it must fit a packet.
-const MOST: usize = 16;
+/// Prefixes in a message with those that are over, and things that are gone of each kind: messages are split,
+/// but there must be an end.
+const MOST: usize = 48;
 
 /// The state of one link.
 #[derive(Debug)]

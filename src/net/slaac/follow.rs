@@ -38,6 +38,7 @@ impl Follow {
                     Check::Before => Dad::Wait,
                     Check::Optimistic | Check::Never => Dad::Optimistic,
                 },
+                followed: true,
             },
             timing: match options.timing {
                 Timing::Fast => event::Timing::Fast,

@@ -103,14 +103,19 @@ impl Client {
         }
     }
 
-    /// What an INFORM has brought: settings of an address that is not this client's.
+    /// What an INFORM has brought: settings of an address that is not this client's. The record of a lease
+    /// stays one, and gets what is new.
     pub(super) fn publish_settings(&mut self, lease: &Lease, now: Instant) {
         let mut lines = lease.settings_record();
         lines.set("bound", now.since_boot().as_secs());
         lines.set("renewed", now.since_boot().as_millis());
         lines.set("took", now.since(self.began).as_millis());
+        let mut lease = lease.clone();
+        if let Some((merged, known)) = merged(&self.station.link.name, &lease) {
+            (lines, lease) = (merged, known);
+        }
         let written = [
-            self.publish(lease),
+            self.publish(&lease),
             record::save(&self.station.link.name, KIND, &lines),
         ];
         self.complain(written);
@@ -174,6 +179,25 @@ impl Client {
     fn source(&self) -> String {
         format!("{}.{KIND}", self.station.link.name)
     }
+}
+
+/// The record of a lease of the same address that has not ended, with the settings of an INFORM that are
+/// nothing of the lease's own; and the lease that it is then.
+fn merged(interface: &str, said: &Lease) -> Option<(Record, Lease)> {
+    let kept = Kept::load(interface, Instant::now())?;
+    let (end, passed) = (kept.lease.times.expire(), Instant::now().since(kept.since));
+    let ended = end.is_some_and(|end| passed.as_secs() >= u64::from(end));
+    let mut lines = record::load(interface, KIND)?;
+    let settings = said.settings_record();
+    let told = |key: &str| {
+        let of_hosts = ["dns", "domain", "search", "hostname", "ntp"];
+        of_hosts.contains(&key) || key.starts_with("option")
+    };
+    for (key, value) in settings.iter().filter(|(key, _)| told(key)) {
+        lines.set(key, value);
+    }
+    let lease = Lease::from_record(&lines)?;
+    (!ended && lease.address == said.address).then_some((lines, lease))
 }
 
 /// `10.0.2.15/24 via 10.0.2.2, dns 10.0.2.3, lease 86400 s from 10.0.2.2`

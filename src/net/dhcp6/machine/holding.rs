@@ -38,7 +38,8 @@ impl Machine {
         if !self.holds() {
             self.lose(Loss::Expired);
             if self.link {
-                self.begin(now);
+                // Later each time, where leases end that were never renewed: those of a second.
+                self.set_back(now);
             }
             return;
         }

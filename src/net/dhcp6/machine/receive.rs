@@ -70,9 +70,13 @@ impl Machine {
                 kind,
                 Kind::Solicit | Kind::Request | Kind::InformationRequest
             )
-            && let Some(key) = Key::from_reply(message)
+            && message.options.first(code::AUTHENTICATION).is_some()
         {
-            self.key = Some(key);
+            match Key::from_reply(message) {
+                Some(key) => self.key = Some(key),
+                // Of another protocol, or of another length: the rest of the REPLY is none the worse.
+                None => self.output.push_back(Output::Dropped("dropped-key")),
+            }
         }
         match kind {
             // RFC 8415 §18.2.10.2, §18.2.10.3: whatever the server says, it is done.

@@ -1,15 +1,18 @@
 //! Messages → bytes. The checksum is left zero: the kernel fills it in. Invariant: what is emitted can be
 //! parsed; what does not fit one option is split over several, or left out.
 
+use super::parse::MOST;
 use super::{
-    ADVERTISEMENT, Preference, PrefixInformation, RouteInformation, RouterAdvertisement,
-    RouterSolicitation, SOLICITATION,
+    ADVERTISEMENT, Preference, PrefixInformation, RecursiveDns, RouteInformation,
+    RouterAdvertisement, RouterSolicitation, SOLICITATION, SearchList,
 };
 
 /// Servers in one option: its length is at most 255 units of 8 bytes.
 const MOST_SERVERS: usize = 127;
 /// Bytes of one search list option.
 const LONGEST_SEARCH: usize = 255 * 8;
+/// Names of up to 255 bytes in one option of what has to be split: less than half of 1280.
+const DOMAINS_AT_ONCE: usize = 2;
 
 impl RouterSolicitation {
     /// The message (RFC 4861 §4.1).
@@ -21,6 +24,65 @@ impl RouterSolicitation {
 }
 
 impl RouterAdvertisement {
+    /// The same in messages of at most `room` bytes, of which each has a part of the options (RFC 4861
+    /// §6.2.3), and no more of them than a host of this program takes. `room` is enough for the largest option
+    /// and what every message has.
+    pub fn parts(&self, room: usize) -> Vec<Self> {
+        let fits = |part: &Self| {
+            let mut servers = part.dns.iter().map(|list| list.servers.len());
+            let counts = part.prefixes.len().max(part.routes.len());
+            counts <= MOST && servers.all(|count| count <= MOST) && part.emit().len() <= room
+        };
+        if fits(self) {
+            return vec![self.clone()];
+        }
+        let bare = Self {
+            prefixes: Vec::new(),
+            routes: Vec::new(),
+            dns: Vec::new(),
+            search: Vec::new(),
+            ..self.clone()
+        };
+        let (mut done, mut last) = (Vec::new(), bare.clone());
+        let mut put = |add: &dyn Fn(&mut Self)| {
+            let before = last.clone();
+            add(&mut last);
+            if !fits(&last) {
+                last = bare.clone();
+                add(&mut last);
+                done.push(before);
+            }
+        };
+        for item in &self.prefixes {
+            put(&|part| part.prefixes.push(*item));
+        }
+        for item in &self.routes {
+            put(&|part| part.routes.push(*item));
+        }
+        for list in &self.dns {
+            for servers in list.servers.chunks(MOST) {
+                put(&|part| {
+                    part.dns.push(RecursiveDns {
+                        lifetime: list.lifetime,
+                        servers: servers.to_vec(),
+                    });
+                });
+            }
+        }
+        for list in &self.search {
+            for domains in list.domains.chunks(DOMAINS_AT_ONCE) {
+                put(&|part| {
+                    part.search.push(SearchList {
+                        lifetime: list.lifetime,
+                        domains: domains.to_vec(),
+                    });
+                });
+            }
+        }
+        done.push(last);
+        done
+    }
+
     /// The message (RFC 4861 §4.2).
     pub fn emit(&self) -> Vec<u8> {
         let flags = u8::from(self.managed) << 7 | u8::from(self.other) << 6 | bits(self.preference);

@@ -11,7 +11,7 @@ use crate::net::address::network;
 use crate::net::resolv::domain_name;
 
 /// Options of one kind that are taken of a message: a full Ethernet frame has room for 46 prefixes.
-const MOST: usize = 16;
+pub(super) const MOST: usize = 16;
 /// Bytes before the options.
 const SOLICITATION_FIXED: usize = 8;
 const ADVERTISEMENT_FIXED: usize = 16;

@@ -1,5 +1,5 @@
 //! What hosts are to know, gathered from what the router was asked to tell, the kernel and the records.
-//! Invariant: it fits a packet, and is the same as long as nothing has changed.
+//! Invariant: it has an end, and is the same as long as nothing has changed.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -19,21 +19,22 @@ use crate::net::status::is_default;
 use crate::sort;
 use crate::time::Instant;
 
-/// Prefixes, routes and servers that are taken of what there is: a message must fit a packet.
-const MOST: usize = 8;
-/// Bytes of all domains together.
-const DOMAINS: usize = 400;
+/// Prefixes, routes, servers and domains that are taken of what there is, of each: hosts have their limits, too.
+const MOST: usize = 32;
 
 impl Client {
     /// Asks all of them anew. Errors: the kernel does not say.
-    pub(super) fn content(&self, netlink: &mut Netlink, now: Instant) -> Result<Content, Failure> {
+    pub(super) fn content(
+        &mut self,
+        netlink: &mut Netlink,
+        now: Instant,
+    ) -> Result<Content, Failure> {
         let options = &self.options;
         let addresses = addr::list(netlink, Some(self.station.link.index))?;
         let mut prefixes = match &options.prefixes {
             Some(given) => given.iter().map(|&network| for_ever(network)).collect(),
             None => prefixes(&addresses, now),
         };
-        prefixes.truncate(MOST);
         let lifetime = match options.lifetime {
             Some(lifetime) => lifetime,
             None if self.has_way_out(netlink)? => options.interval.saturating_mul(3),
@@ -44,18 +45,17 @@ impl Client {
             None => self.delegated(),
         };
         routes.retain(|route| !prefixes.iter().any(|prefix| prefix.network == *route));
-        routes.truncate(MOST);
-        let (known, domains) = match &options.dns {
+        let (mut dns, domains) = match &options.dns {
             Dns::Known => resolv::known6(),
             Dns::Own => (self.own(&addresses), Vec::new()),
             Dns::These(servers) => (servers.clone(), Vec::new()),
         };
-        let mut room = DOMAINS;
-        let search = options.search.clone().unwrap_or(domains);
-        let fits = |name: &String| {
-            room = room.saturating_sub(name.len());
-            room > 0
-        };
+        let mut search = options.search.clone().unwrap_or(domains);
+        prefixes.truncate(self.at_most("prefixes", prefixes.len()));
+        routes.truncate(self.at_most("routes", routes.len()));
+        dns.truncate(self.at_most("name servers", dns.len()));
+        search.truncate(self.at_most("domains", search.len()));
+        let options = &self.options;
         Ok(Content {
             lifetime,
             preference: options.preference,
@@ -65,9 +65,19 @@ impl Client {
             mtu: options.mtu,
             prefixes,
             routes,
-            dns: known.into_iter().take(MOST).collect(),
-            search: search.into_iter().take_while(fits).collect(),
+            dns,
+            search,
         })
+    }
+
+    /// [`MOST`], and says once what there is more of.
+    fn at_most(&mut self, what: &'static str, count: usize) -> usize {
+        if count > MOST && !self.left_out.contains(&what) {
+            self.left_out.push(what);
+            let text = format!("hosts are told the first {MOST} {what} of {count}");
+            self.station.problem(text);
+        }
+        MOST
     }
 
     /// Whether packets for anywhere can be sent on (RFC 7084 G-4, G-5).
