@@ -9,6 +9,26 @@ use super::dhcp_server::{Dnsmasq, SOON, eventually};
 use super::dhcp4_lab::{Lab, SERVER, grant};
 use super::support::INITSH;
 
+/// Nobody is there afterwards to write them.
+#[test]
+fn what_once_has_counted_is_left() {
+    let Some(lab) = Lab::new() else { return };
+    let server = lab.dnsmasq(&[]);
+    lab.bound(&["--once"]);
+    let shown = || {
+        let output = lab.command(INITSH, &["net", "stats"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for counted in ["sent-discover", "sent-request", "received-ack"] {
+        assert!(shown().contains(counted), "{counted}: {}", shown());
+    }
+    drop(server);
+    lab.client.ip(&["addr", "flush", "dev", "eth0"]);
+    lab.fails(&["--once", "--timeout", "0.5", "eth0"]);
+    assert!(!shown().contains("received-ack"), "{}", shown());
+    assert!(shown().contains("sent-discover"), "{}", shown());
+}
+
 #[test]
 fn a_lease_from_dnsmasq() {
     let Some(lab) = Lab::new() else { return };

@@ -74,3 +74,49 @@ fn inform_asks_for_settings_and_leaves_the_address_alone() {
     assert_eq!(server.count("DHCPRELEASE"), 0);
     assert!(lab.addresses().contains("10.9.0.200/24"));
 }
+
+/// An INFORM beside a lease adds to its record; a client that stays has the record for itself.
+#[test]
+fn inform_leaves_a_lease_what_it_is() {
+    let Some(lab) = Lab::new() else { return };
+    let server = lab.dnsmasq(&[
+        "--dhcp-option=option:dns-server,10.9.0.3",
+        "--dhcp-option=66,boot.example",
+    ]);
+    lab.bound(&["--once", "--dns"]);
+    let record = || lab.scratch.text("run/leases/eth0.dhcp4");
+    let before = record();
+    assert!(
+        before.contains("lease=600\n") && !before.contains("option66"),
+        "{before}"
+    );
+    lab.bound(&["--inform", "--dns", "--option", "66"]);
+    assert_eq!(server.count("DHCPINFORM"), 1);
+    let after = record();
+    for line in before.lines() {
+        assert!(
+            after.lines().any(|kept| kept == line),
+            "{line} is gone: {after}"
+        );
+    }
+    assert!(
+        after.contains("option66=626f6f742e6578616d706c65\n"),
+        "{after}"
+    );
+    let resolv = lab.scratch.text("etc/resolv.conf");
+    assert!(resolv.contains("nameserver 10.9.0.3\n"), "{resolv}");
+
+    let client = lab.foreground("--dns");
+    let before = record();
+    let error = lab.fails(&["--inform", "--option", "66", "eth0"]);
+    assert!(error.contains("keeps a lease there"), "{error}");
+    assert_eq!(record(), before);
+    drop(client);
+    // It is a lease still.
+    let output = lab.dhcp4(&["--release", "eth0"]);
+    assert!(output.status.success());
+    eventually("RELEASE", Duration::from_secs(10), || {
+        server.count("DHCPRELEASE") == 1
+    });
+    assert!(!lab.addresses().contains("inet "), "{}", lab.addresses());
+}

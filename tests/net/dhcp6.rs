@@ -627,6 +627,77 @@ fn one_client_for_each_interface() {
     assert_eq!(client.0.wait().unwrap().code(), Some(1));
 }
 
+/// An interface has one client, which asks for everything: one that would take the other's place is refused.
+#[test]
+fn another_iaid_is_refused_while_there_is_a_lease() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = Scripted::granting(&lab.server, LONG);
+    lab.ok(&["dhcp6", "--once", "--iaid", "7", "eth0"]);
+    let other = [
+        "dhcp6",
+        "--once",
+        "--iaid",
+        "8",
+        "--no-address",
+        "--pd",
+        "eth0",
+    ];
+    let error = lab.fails(&other);
+    for expected in [
+        "eth0 has 2001:db8:",
+        " of IAID 7, which a client of IAID 8 would drop",
+        "'dhcp6 --pd eth0'",
+        "'dhcp6 --release eth0'",
+    ] {
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+    assert_eq!(lab.record("dhcp6", "ip6"), ADDRESS);
+    assert!(lab.addresses().contains(ADDRESS), "{}", lab.addresses());
+    // Both in one, or the one after the other.
+    lab.ok(&["dhcp6", "--once", "--iaid", "7", "--pd", "eth0"]);
+    assert_eq!(lab.record("dhcp6", "ip6"), ADDRESS);
+    assert_eq!(lab.record("dhcp6", "pd"), format!("{PREFIX}/56"));
+    lab.ok(&["dhcp6", "--release", "eth0"]);
+    lab.ok(&other);
+    assert_eq!(lab.record("dhcp6", "ip6"), "");
+}
+
+/// RFC 8415 §20.4: what is wrong with a RECONFIGURE, or with the key for it, is in `net stats`.
+#[test]
+fn reconfigure_that_is_not_signed_is_counted() {
+    let Some(lab) = Lab::new() else { return };
+    let mut turn = 0;
+    let server = Scripted::start(&lab.server, move |request| {
+        turn += 1;
+        // Protocol 3, HMAC-MD5, a counter, a key of 16 bytes; the first time one that is too short.
+        let key = |length| [&[3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 5, 1][..], &vec![7; length]].concat();
+        let mut grant = request.grant([2, 400, 900, 900]);
+        grant.extend(option(11, &key(if turn == 1 { 15 } else { 16 })));
+        let mut forged = request.reply(&[
+            option(19, &[5]),
+            option(
+                11,
+                &[&[3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6, 2][..], &[0; 16]].concat(),
+            ),
+        ]);
+        forged[..4].copy_from_slice(&[10, 0, 0, 0]);
+        vec![grant, forged]
+    });
+    let client = lab.keep("dhcp6", &["--reconfigure"]);
+    eventually("the bad key, and nobody's RECONFIGURE", SOON, || {
+        stats(&lab, "dropped-key") == 1 && stats(&lab, "dropped-reconfigure") >= 1
+    });
+    server.wait_for(RENEW, 1);
+    drop(client);
+    // A RENEW brings no key, a new exchange does.
+    lab.ok(&["dhcp6", "--release", "eth0"]);
+    let _client = lab.keep("dhcp6", &["--reconfigure"]);
+    eventually("the forged one", SOON, || {
+        stats(&lab, "dropped-authentication") >= 1
+    });
+    assert!(lab.addresses().contains(ADDRESS));
+}
+
 #[test]
 fn idle_clients_are_small() {
     let Some(lab) = Lab::new() else { return };

@@ -49,6 +49,44 @@ fn slaac_follows_the_flag_for_other_configuration() {
     });
 }
 
+/// What --follow has got is given back with the rest.
+#[test]
+fn releasing_what_was_followed() {
+    let Some(lab) = Lab::new() else { return };
+    let options = [DNS, "--enable-ra"];
+    let server = start(&lab, "2001:db8:9::100,2001:db8:9::1ff,64,10m", &options);
+    let client = lab.keep("slaac", &["--follow", "--dns"]);
+    lab.until("dhcp6", "ip6", |ip| ip.starts_with("2001:db8:9::1"));
+    client.end();
+    assert!(
+        lab.addresses().contains("2001:db8:9::1"),
+        "{}",
+        lab.addresses()
+    );
+    lab.ok(&["slaac", "--release", "eth0"]);
+    eventually("RELEASE", SOON, || server.count("DHCPRELEASE") > 0);
+    assert!(!lab.addresses().contains("inet6"), "{}", lab.addresses());
+    for kind in ["slaac", "dhcp6"] {
+        let record = lab.scratch.path(&format!("run/leases/eth0.{kind}"));
+        assert!(!record.exists(), "{kind}");
+    }
+    assert!(
+        !lab.resolv_conf().contains("nameserver"),
+        "{}",
+        lab.resolv_conf()
+    );
+    // One that somebody has started for itself is not slaac's to give back.
+    let client = lab.keep("slaac", &[]);
+    lab.ok(&["dhcp6", "--once", "eth0"]);
+    client.end();
+    lab.ok(&["slaac", "--release", "eth0"]);
+    assert!(
+        lab.addresses().contains("2001:db8:9::1"),
+        "{}",
+        lab.addresses()
+    );
+}
+
 /// Addresses from DHCPv6, routes from advertisements: the two side by side.
 #[test]
 fn managed_addresses() {

@@ -237,6 +237,23 @@ fn a_prefix_that_changes_is_followed() {
     });
 }
 
+/// A link that is set down loses its address, which is nobody else's for that.
+#[test]
+fn a_link_that_flaps_has_its_address_again_at_once() {
+    let Some(lab) = Router::new() else { return };
+    lab.delegate("wan", "2001:db8:1::/56,7,3000,6000");
+    let _client = lab.keep("pd", "lan0");
+    for _ in 0..5 {
+        lab.router.ip(&["link", "set", "lan0", "down"]);
+        lab.router.ip(&["link", "set", "lan0", "up"]);
+        eventually("the address again", SOON, || {
+            let state = lab.scratch.text("run/leases/lan0.pd.state");
+            assert_eq!(state, "", "it takes the loss for another machine's doing");
+            lab.addresses().contains("2001:db8:1::1/64")
+        });
+    }
+}
+
 /// By then the client has given up what it does not need: it must still keep what it has learned.
 #[test]
 fn a_prefix_that_comes_later() {

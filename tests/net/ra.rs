@@ -1,8 +1,22 @@
 //! The advertising router against hosts that really configure themselves: the kernel's own.
 
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use initsh::net::nd::socket::{LONGEST, NdSocket, Side};
+use initsh::net::nd::wire::RouterAdvertisement;
+use initsh::net::netlink::{link, socket::Socket};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::dhcp_server::{SOON, eventually};
 use super::pd::{Kept, Router};
-use super::support::INITSH;
+use super::support::{INITSH, Namespace};
 
 /// A guest that has asked for routers and listens, with a new link.
 fn guest(lab: &Router) {
@@ -251,4 +265,165 @@ fn what_makes_no_sense_is_refused() {
         told.contains("lan0: advertises no prefix, no default router"),
         "{told}"
     );
+}
+
+/// A host that writes down every advertisement with its length, in a thread of its namespace.
+struct Listener {
+    heard: mpsc::Receiver<(usize, RouterAdvertisement)>,
+    end: mpsc::Sender<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Listener {
+    fn start(namespace: &Namespace) -> Self {
+        let path = Path::new("/run/netns").join(namespace.name());
+        let (tell, heard) = mpsc::channel();
+        let (end, ended) = mpsc::channel();
+        let (ready, wait) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let handle = File::open(path).unwrap();
+            // Of this thread only.
+            setns(handle.as_fd(), CloneFlags::CLONE_NEWNET).unwrap();
+            let link = link::by_name(&mut Socket::open().unwrap(), "eth0").unwrap();
+            let socket = NdSocket::open(&link, Side::Host).unwrap();
+            ready.send(()).unwrap();
+            let mut buffer = [0; LONGEST];
+            while ended.recv_timeout(Duration::from_millis(2))
+                == Err(mpsc::RecvTimeoutError::Timeout)
+            {
+                while let Some(Ok(packet)) = socket.receive(&mut buffer) {
+                    let said = RouterAdvertisement::parse(&packet, &mut |why| panic!("{why}"));
+                    let _ = tell.send((packet.bytes.len(), said.unwrap()));
+                }
+            }
+        });
+        wait.recv_timeout(SOON).unwrap();
+        let thread = Some(thread);
+        Self { heard, end, thread }
+    }
+
+    /// What was heard until that is enough.
+    fn until(
+        &self,
+        what: impl Fn(&[(usize, RouterAdvertisement)]) -> bool,
+    ) -> Vec<(usize, RouterAdvertisement)> {
+        let (mut all, end) = (Vec::new(), Instant::now() + SOON);
+        while !what(&all) {
+            let left = end.saturating_duration_since(Instant::now());
+            let next = self.heard.recv_timeout(left);
+            all.push(next.unwrap_or_else(|_| panic!("only {all:?}")));
+        }
+        all
+    }
+
+    /// What was heard that nobody has asked for yet.
+    fn rest(&self) -> Vec<(usize, RouterAdvertisement)> {
+        self.heard.try_iter().collect()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = self.end.send(());
+        let thread = self.thread.take().unwrap();
+        // A second panic would abort and hide the first.
+        assert!(thread.join().is_ok() || std::thread::panicking());
+    }
+}
+
+/// RFC 4861 §6.2.5: three times, whoever ends it; and its record ends with it.
+#[test]
+fn the_end_is_told_three_times() {
+    let Some(lab) = Router::new() else { return };
+    let record = lab.scratch.path("run/leases/lan0.ra");
+    let options =
+        "--prefix 2001:db8:7::/64 --lifetime 900 --dns 2001:db8::1 --search a.example lan0";
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let listener = Listener::start(&lab.guest);
+        let mut ra = lab.keep("ra", options);
+        let told = listener.until(|all| !all.is_empty());
+        assert!(
+            told.iter().all(|(_, said)| said.lifetime == 900),
+            "{told:?}"
+        );
+        assert!(record.exists());
+        kill(Pid::from_raw(ra.0.id() as i32), signal).unwrap();
+        ra.0.wait().unwrap();
+        assert!(!record.exists(), "{signal}");
+        let is_last = |said: &RouterAdvertisement| said.lifetime == 0;
+        let count = |all: &[(usize, RouterAdvertisement)]| {
+            all.iter().filter(|(_, said)| is_last(said)).count()
+        };
+        let last = listener.until(|all| count(all) == 3);
+        for (_, said) in last.iter().filter(|(_, said)| is_last(said)) {
+            assert!(said.prefixes.is_empty(), "addresses stay: {said:?}");
+            let over = (said.dns[0].lifetime, said.search[0].lifetime);
+            assert_eq!(over, (0, 0), "{said:?}");
+        }
+        // The process has ended: whatever it sent has come.
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(count(&listener.rest()), 0, "no more than three");
+    }
+}
+
+/// Nobody repeats what was advertised once.
+#[test]
+fn advertised_once_leaves_no_record() {
+    let Some(lab) = Router::new() else { return };
+    let listener = Listener::start(&lab.guest);
+    let told = lab.ok(&["ra", "--once", "--prefix", "2001:db8:7::/64", "lan0"]);
+    assert!(told.contains("advertises 2001:db8:7::/64"), "{told}");
+    listener.until(|all| all.iter().any(|(_, said)| said.prefixes.len() == 1));
+    assert!(!lab.scratch.path("run/leases/lan0.ra").exists());
+}
+
+/// RFC 4861 §6.2.3: more than fits the least MTU is told in several messages, all of it.
+#[test]
+fn more_than_fits_is_told_in_several_messages() {
+    let Some(lab) = Router::new() else { return };
+    let list = |what: &dyn Fn(usize) -> String, count: usize| {
+        let words: Vec<_> = (0..count).map(what).collect();
+        words.join(",")
+    };
+    let prefixes = list(&|n| format!("2001:db8:{n:x}::/64"), 40);
+    let routes = list(&|n| format!("fd00:{n:x}::/48"), 30);
+    let dns = list(&|n| format!("2001:db8::{n:x}"), 30);
+    let search = list(&|n| format!("{}.a{n}.example", "x".repeat(60)), 20);
+    let listener = Listener::start(&lab.guest);
+    let log = lab.scratch.path("log");
+    let options = format!(
+        "--prefix {prefixes} --route {routes} --dns {dns} --search {search} --lifetime 900 lan0 2>'{}'",
+        log.display()
+    );
+    let _ra = lab.keep("ra", &options);
+    let names = |all: &[(usize, RouterAdvertisement)]| {
+        let lists = all.iter().flat_map(|(_, said)| &said.search);
+        let mut names: Vec<_> = lists.flat_map(|list| list.domains.clone()).collect();
+        names.sort();
+        names.dedup();
+        names.len()
+    };
+    let all = listener.until(|all| names(all) == 20);
+    assert!(all.len() > 1, "{}", all.len());
+    let mut told = (Vec::new(), Vec::new(), Vec::new());
+    for (length, said) in &all {
+        assert!(*length <= 1280 - 40, "{length}");
+        assert_eq!(said.lifetime, 900);
+        told.0.extend(said.prefixes.iter().map(|item| item.prefix));
+        told.1.extend(said.routes.iter().map(|item| item.prefix));
+        told.2
+            .extend(said.dns.iter().flat_map(|list| list.servers.clone()));
+    }
+    let count = |mut items: Vec<std::net::Ipv6Addr>| {
+        items.sort();
+        items.dedup();
+        items.len()
+    };
+    assert_eq!((count(told.0), count(told.1), count(told.2)), (32, 30, 30));
+    // There is an end, which is told.
+    eventually("what is left out", SOON, || {
+        lab.scratch
+            .text("log")
+            .contains("lan0: hosts are told the first 32 prefixes of 40")
+    });
 }

@@ -659,6 +659,32 @@ fn routers_that_ask_for_dhcpv6_are_followed() {
     });
 }
 
+/// RFC 6980 §5: fragments of neighbor discovery are ignored, however whole they are together.
+#[test]
+fn an_advertisement_in_fragments_is_dropped() {
+    let Some(lab) = Lab::new() else { return };
+    let router = lab.scripted(RouterAdvertisement::default());
+    let _client = lab.spawn("");
+    let stats = |what: &str| {
+        lab.scratch
+            .text("run/leases/eth0.slaac.stats")
+            .contains(what)
+    };
+    eventually("it listens", SOON, || stats("sent-solicitation="));
+    let mut long = said();
+    long.prefixes = vec![prefix("2001:db8:1::", 86_400, 14_400); 50];
+    // More than the 1500 bytes of the cable, and less than what the client reads at one go.
+    assert!((1500..LONGEST).contains(&long.emit().len()));
+    router.say(ONE, &long);
+    eventually("it is counted", SOON, || stats("dropped-fragment=1"));
+    assert!(!lab.addresses().contains(ADDRESS), "{}", lab.addresses());
+    assert!(!stats("received-advertisement"), "nothing of it was read");
+    router.say(ONE, &said());
+    eventually("a whole one is taken", SOON, || {
+        lab.addresses().contains(ADDRESS)
+    });
+}
+
 #[test]
 fn a_flood_of_advertisements_is_bounded() {
     let Some(lab) = Lab::new() else { return };

@@ -322,3 +322,74 @@ proptest! {
         prop_assert_eq!(parse(&message.emit()), Ok(message));
     }
 }
+
+/// RFC 4861 §6.2.3: whatever there is to tell, no message is longer than the least MTU allows.
+#[test]
+fn what_is_too_long_is_told_in_parts() {
+    const ROOM: usize = 1240;
+    let whole = full();
+    assert_eq!(whole.parts(ROOM), std::slice::from_ref(&whole));
+    let ip = |n: usize| Ipv6Addr::from_bits(0x2001_0db8 << 96 | (n as u128) << 64);
+    let long = |n: usize| format!("{0}.{0}.{0}.{n}", "x".repeat(61));
+    let mut much = full();
+    much.prefixes = vec![full().prefixes[0]; 50];
+    much.routes = vec![full().routes[0]; 50];
+    for (n, prefix) in much.prefixes.iter_mut().enumerate() {
+        (prefix.prefix, prefix.length) = (ip(n), 64);
+    }
+    for (n, route) in much.routes.iter_mut().enumerate() {
+        (route.prefix, route.length) = (ip(n), 64);
+    }
+    much.dns = vec![
+        RecursiveDns {
+            lifetime: 600,
+            servers: (0..100).map(ip).collect(),
+        },
+        RecursiveDns {
+            lifetime: 0,
+            servers: (100..180).map(ip).collect(),
+        },
+    ];
+    much.search = vec![SearchList {
+        lifetime: 600,
+        domains: (0..30).map(long).collect(),
+    }];
+    let messages: Vec<_> = much.parts(ROOM);
+    assert!(messages.len() > 3, "{}", messages.len());
+    let mut all = RouterAdvertisement {
+        prefixes: Vec::new(),
+        routes: Vec::new(),
+        dns: Vec::new(),
+        search: Vec::new(),
+        ..much.clone()
+    };
+    let bare = all.clone();
+    for message in messages {
+        let bytes = message.emit();
+        assert!(bytes.len() <= ROOM, "{}", bytes.len());
+        let (read, dropped) = parts(&bytes);
+        assert!(dropped.is_empty(), "{dropped:?}");
+        assert_eq!(read, message);
+        all.prefixes.extend(&message.prefixes);
+        all.routes.extend(&message.routes);
+        all.dns.extend(message.dns.clone());
+        all.search.extend(message.search.clone());
+        let head = RouterAdvertisement {
+            prefixes: Vec::new(),
+            routes: Vec::new(),
+            dns: Vec::new(),
+            search: Vec::new(),
+            ..message
+        };
+        assert_eq!(head, bare);
+    }
+    assert_eq!((&all.prefixes, &all.routes), (&much.prefixes, &much.routes));
+    let servers = |said: &RouterAdvertisement| -> Vec<(u32, Ipv6Addr)> {
+        let lists = said.dns.iter();
+        let each = lists.flat_map(|list| list.servers.iter().map(|&ip| (list.lifetime, ip)));
+        each.collect()
+    };
+    assert_eq!(servers(&all), servers(&much));
+    let domains: Vec<_> = all.search.iter().flat_map(|list| &list.domains).collect();
+    assert_eq!(domains, much.search[0].domains.iter().collect::<Vec<_>>());
+}

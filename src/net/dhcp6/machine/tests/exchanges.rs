@@ -636,3 +636,27 @@ fn says_why_there_is_no_lease() {
     let waiting = Bench::at(Phase::Waiting, 0).machine.trouble().unwrap();
     assert!(waiting.contains("NotOnLink"), "{waiting}");
 }
+
+/// RFC 8415 §20.4.1: the lease is none the worse for it, and `net stats` has it.
+#[test]
+fn a_key_that_is_none_is_counted() {
+    let of_protocol = |protocol: u8| {
+        let mut whole = authentication(1, 5, &SECRET);
+        whole[4] = protocol;
+        whole
+    };
+    for bad in [authentication(1, 5, &SECRET[1..]), of_protocol(2)] {
+        let mut wanted = config(Timing::Fast, 0);
+        wanted.reconfigure = true;
+        let mut bench = Bench::new(wanted, 1);
+        bench.handle(Input::LinkUp);
+        bench.advertise();
+        let mut grants = bench.grants();
+        grants.push(bad);
+        bench.reply(&grants);
+        assert_eq!(bench.machine.phase(), Phase::Bound);
+        assert_eq!(bench.dropped(), ["dropped-key"]);
+        bench.receive(&reconfigure(5, 6));
+        assert_eq!(bench.dropped(), ["dropped-key", "dropped-reconfigure"]);
+    }
+}

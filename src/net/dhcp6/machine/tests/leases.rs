@@ -585,3 +585,33 @@ fn conflict_after_conflict_slows_down() {
     let sent = bench.sent.len() - before;
     assert!(sent < 60, "{sent} messages");
 }
+
+/// RFC 8415 §14.1, §18.2: a server that grants nothing but a second is asked less and less.
+#[test]
+fn a_lease_of_a_second_is_asked_for_later_each_time() {
+    let mut bench = Bench::at(Phase::Soliciting, 0);
+    let end = bench.now + Duration::from_secs(600);
+    let mut bound = 0;
+    while bench.now < end {
+        if bench.machine.phase() == Phase::Soliciting {
+            bench.reply(&[
+                na(&[address(ADDRESS, 1, 1)]),
+                option(code::RAPID_COMMIT, &[]),
+            ]);
+            bound += 1;
+        } else {
+            bench.expire();
+        }
+    }
+    assert!((5..16).contains(&bound), "{bound}");
+    // One that was renewed, and then not any more, is asked for at once.
+    let mut bench = Bench::at(Phase::Renewing, 0);
+    bench.grant();
+    bench.until(Phase::Soliciting);
+    let (lease, since) = (VALID, bench.now);
+    bench.reply(&[good_address(), option(code::RAPID_COMMIT, &[])]);
+    assert!(
+        !bench.addresses().is_empty(),
+        "after {lease} s at {since:?}"
+    );
+}
