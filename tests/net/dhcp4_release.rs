@@ -100,7 +100,7 @@ fn inform_leaves_a_lease_what_it_is() {
         );
     }
     assert!(
-        after.contains("option66=626f6f742e6578616d706c65\n"),
+        after.contains("option66=626f6f742e6578616d706c65"),
         "{after}"
     );
     let resolv = lab.scratch.text("etc/resolv.conf");

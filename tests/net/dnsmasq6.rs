@@ -76,7 +76,8 @@ fn releasing_what_was_followed() {
         lab.resolv_conf()
     );
     // One that somebody has started for itself is not slaac's to give back.
-    let client = lab.keep("slaac", &[]);
+    let client = lab.start("slaac", &[]);
+    lab.until("slaac", "managed", |managed| managed == "yes");
     lab.ok(&["dhcp6", "--once", "eth0"]);
     client.end();
     lab.ok(&["slaac", "--release", "eth0"]);

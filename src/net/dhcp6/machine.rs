@@ -212,9 +212,9 @@ impl Machine {
         if !self.holds() {
             return self.begin(now);
         }
-        // RFC 8415 §18.2.12: what was delegated cannot be confirmed, only extended.
-        let delegated = |ia: &Association| ia.which.prefix && !ia.held.is_empty();
-        let kind = match self.held.iter().any(delegated) {
+        // RFC 8415 §18.2.12: what was delegated cannot be confirmed, only extended; and what an earlier run
+        // has not asked for is got in the same way.
+        let kind = match self.held.iter().any(|ia| ia.which.prefix) {
             true => Kind::Rebind,
             false => Kind::Confirm,
         };

@@ -438,6 +438,18 @@ fn an_earlier_lease_is_confirmed_or_rebound() {
     }
 }
 
+/// `dhcp6 --pd` where `dhcp6` was before: RFC 8415 §18.2.5 asks for both in one.
+#[test]
+fn a_prefix_is_asked_for_beside_an_earlier_address() {
+    let mut bench = Bench::wanting(1);
+    bench.handle(Input::Resume(&earlier(false), bench.now));
+    bench.handle(Input::LinkUp);
+    assert_eq!((bench.machine.phase(), bench.kind()), (Phase::Rebinding, 6));
+    bench.grant();
+    assert_eq!(bench.addresses(), [ADDRESS]);
+    assert_eq!(bench.prefixes(), [(IAID, nth(0))]);
+}
+
 #[test]
 fn nobody_confirms_and_it_is_used_all_the_same() {
     for prefixes in [0, 1] {
