@@ -1,5 +1,6 @@
 //! Giving a lease up, and asking for settings without one.
 
+use super::dhcp_server::{SOON, eventually};
 use super::dhcp4_lab::Lab;
 
 #[test]
@@ -116,8 +117,6 @@ fn inform_leaves_a_lease_what_it_is() {
     // It is a lease still.
     let output = lab.dhcp4(&["--release", "eth0"]);
     assert!(output.status.success());
-    eventually("RELEASE", Duration::from_secs(10), || {
-        server.count("DHCPRELEASE") == 1
-    });
+    eventually("RELEASE", SOON, || server.count("DHCPRELEASE") == 1);
     assert!(!lab.addresses().contains("inet "), "{}", lab.addresses());
 }
