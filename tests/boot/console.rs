@@ -65,6 +65,27 @@ fn history_and_completion() {
     assert_eq!(guest.end(), 22);
 }
 
+/// Memory runs out in the shell itself, while the kernel's long report goes over the same line. A serial
+/// line that hangs up and is opened again has to answer every time.
+#[test]
+fn the_line_answers_after_the_shell_was_killed() {
+    let Some(setup) = Setup::new() else { return };
+    let mut guest = setup
+        .option("--memory", "96")
+        .option("--net", "none")
+        .append("initsh.after=shell initsh.delay=0 loglevel=7")
+        .start();
+    guest.shell();
+    for _ in 0..3 {
+        guest.type_text("x=aaaaaaaaaaaaaaaa; while true; do x=$x$x; done\n");
+        guest.wait_for("the shell ended: SIGKILL");
+        guest.shell();
+        assert_eq!(guest.ok("echo al''ive"), "alive\n");
+    }
+    guest.type_text("poweroff --status 25\n");
+    assert_eq!(guest.end(), 25);
+}
+
 /// A message of PID 1 comes while a line is being typed.
 #[test]
 fn a_message_leaves_the_line_as_it_was() {
