@@ -8,6 +8,8 @@ pub(super) const COMMAND: Command = Command {
     group: Group::Language,
     summary: "list what this shell runs in the background",
     usage: "[-p]",
+    details: "Ctrl-Z stops a program or a list in parentheses; a built-in command runs in the shell itself, which
+nothing stops: only Ctrl-C ends it. So '(sleep 60)' can be stopped, 'sleep 60' cannot.",
     options: &[Opt::letter('p', "only the pids")],
     see: &["fg", "bg", "wait", "services"],
     examples: &[("jobs", "what '&' started and Ctrl-Z stopped")],

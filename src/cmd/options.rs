@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::Command;
+use super::search::distance;
 use crate::failure::Failure;
 use crate::time::parse_duration;
 
@@ -275,8 +276,17 @@ fn bad(key: &str, value: &OsStr, why: &str) -> Failure {
 }
 
 fn unknown(command: &Command, shown: &str) -> Failure {
-    Failure::usage(format!("unknown option {shown}"))
-        .with_hint(format!("try 'help {}'", command.name))
+    let word = shown.strip_prefix("--").unwrap_or_default();
+    let is_meant = |option: &&Opt| {
+        let near = 1..=word.len() / 3;
+        word.len() > 1
+            && (option.long.starts_with(word) || near.contains(&distance(word, option.long)))
+    };
+    let hint = match command.options.iter().find(is_meant) {
+        Some(option) => format!("did you mean --{}?", option.long),
+        None => format!("try 'help {}'", command.name),
+    };
+    Failure::usage(format!("unknown option {shown}")).with_hint(hint)
 }
 
 fn missing(shown: &str, what: &str) -> Failure {

@@ -50,7 +50,7 @@ pub fn spelled_like(word: &str) -> Vec<&'static Command> {
 
 /// Letters to insert, delete, replace or swap with their neighbour to get from one word to the other.
 /// Long words are as far as they are long: nobody mistypes a command of 40 letters.
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     if a.len().max(b.len()) > 40 {
         return a.len().max(b.len());
