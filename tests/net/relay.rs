@@ -28,7 +28,7 @@ fn a_lease_through_a_relay_is_renewed_past_it() {
     let members = r#"
 "valid-lifetime": 60, "renew-timer": 2, "rebind-timer": 50,
 "subnet4": [ {
-  "id": 9, "subnet": "10.9.0.0/24", "pools": [ { "pool": "10.9.0.50 - 10.9.0.59" } ],
+  "id": 9, "subnet": "10.9.0.0/24", "pools": [ { "pool": "10.9.0.50 - 10.9.0.50" } ],
   "option-data": [ { "name": "routers", "data": "10.9.0.1" } ]
 } ]"#;
     let server = kea::dhcp4(&far, &lab.scratch, "far", members);
