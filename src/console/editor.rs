@@ -1,14 +1,13 @@
 //! The line editor, around rustyline. Invariant: nothing that is typed ends the shell but Ctrl-D on an
 //! empty line; there is at most one editor in the process (two that read at once panic).
 
-use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::time::Duration;
 
 use rustyline::completion::{Completer, Pair};
 use rustyline::config::{BellStyle, ColorMode, Configurer};
 use rustyline::error::ReadlineError;
-use rustyline::highlight::{CmdKind, Highlighter};
+use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::MemHistory;
 use rustyline::validate::Validator;
@@ -17,9 +16,8 @@ use rustyline::{CompletionType, Config, Context, Editor, Helper};
 use super::complete::{self, Sources};
 use super::sources::Live;
 use super::{Line, message, tty};
-use crate::cmd::call::write_all;
 use crate::failure::{Doing, Failure};
-use crate::sys::alarm;
+use crate::sys::{alarm, signal};
 
 /// Lines that are remembered.
 const HISTORY: usize = 500;
@@ -43,8 +41,7 @@ impl LineEditor {
             .completion_type(CompletionType::List)
             .completion_show_all_if_ambiguous(true)
             .keyseq_timeout(Some(ESCAPE_MILLIS))
-            // Without colours nobody would tell the assistant where the cursor is.
-            .color_mode(ColorMode::Forced)
+            .color_mode(ColorMode::Disabled)
             .bell_style(BellStyle::None)
             .bracketed_paste(false)
             .check_cursor_position(false);
@@ -69,31 +66,18 @@ impl LineEditor {
     pub fn read_line(&mut self, prompt: &str, typed: &str, idle: Option<Duration>) -> Line {
         if let Some(assistant) = self.inner.helper_mut() {
             assistant.idle = idle;
-            *assistant.shown.get_mut() = (typed.to_owned(), typed.len());
         }
         if let Some(idle) = idle {
             alarm::arm(idle);
         }
-        let mut typed = (typed.to_owned(), String::new());
-        let read = loop {
-            alarm::listen();
-            let read = self
-                .inner
-                .readline_with_initial(prompt, (&typed.0, &typed.1));
-            if !(alarm::deafen() && matches!(read, Err(ReadlineError::Interrupted))) {
-                break read;
-            }
-            // The editor has left its line for a new one, which is not needed after a message.
-            let _ = write_all(&std::io::stdout(), b"\x1b[A");
-            typed = self
-                .inner
-                .helper()
-                .map(Assistant::typed)
-                .unwrap_or_default();
-        };
+        let read = self.inner.readline_with_initial(prompt, (typed, ""));
         let rang = idle.is_some() && alarm::disarm();
         match read {
             Ok(line) => {
+                if rang {
+                    // The line was quicker, and the command is not to be interrupted.
+                    signal::clear_interrupt();
+                }
                 self.remember(&line);
                 Line::Text(line.into_bytes())
             }
@@ -141,17 +125,6 @@ fn unblock() -> Line {
 struct Assistant {
     live: Live,
     idle: Option<Duration>,
-    /// The line, and where its cursor is.
-    shown: RefCell<(String, usize)>,
-}
-
-impl Assistant {
-    /// What is in the line before and after its cursor.
-    fn typed(&self) -> (String, String) {
-        let (line, at) = &*self.shown.borrow();
-        let (before, after) = line.split_at_checked(*at).unwrap_or((line, ""));
-        (before.to_owned(), after.to_owned())
-    }
 }
 
 impl Completer for Assistant {
@@ -175,22 +148,17 @@ impl Completer for Assistant {
 
 impl Hinter for Assistant {
     type Hint = String;
-}
 
-impl Highlighter for Assistant {
-    /// Changes nothing. It is called after each change and each step of the cursor, which is when the idle
-    /// prompt's time starts again.
-    fn highlight_char(&self, line: &str, at: usize, _kind: CmdKind) -> bool {
-        let mut shown = self.shown.borrow_mut();
-        if (shown.0.as_str(), shown.1) != (line, at) {
-            *shown = (line.to_owned(), at);
-            if let Some(idle) = self.idle {
-                alarm::arm(idle);
-            }
+    /// Offers nothing; it is called after each change, which is when the idle prompt's time starts
+    /// again.
+    fn hint(&self, _line: &str, _at: usize, _context: &Context<'_>) -> Option<String> {
+        if let Some(idle) = self.idle {
+            alarm::arm(idle);
         }
-        false
+        None
     }
 }
 
+impl Highlighter for Assistant {}
 impl Validator for Assistant {}
 impl Helper for Assistant {}

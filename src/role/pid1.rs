@@ -203,7 +203,6 @@ impl Init {
             let begun = Instant::now();
             self.upkeep(begun);
             self.note_command();
-            self.supervisor.redraw_prompt();
             let ready = self.wait(begun);
             let now = Instant::now();
             self.server.begin_turn();

@@ -24,7 +24,6 @@ use super::voice::Voice;
 use super::waits::{Waiting, unknown};
 use super::watchdog::Watchdog;
 use crate::failure::Failure;
-use crate::sys::alarm::NUDGE;
 use crate::sys::call::{kill_number, read_file};
 use crate::sys::child::{self, Exit};
 use crate::sys::{notify, random};
@@ -225,17 +224,6 @@ impl Supervisor {
                 service.ready = started.ready;
                 Event::Forked(started.pid)
             }
-        }
-    }
-
-    /// Has the shell draw its prompt anew, where something was said over it.
-    pub fn redraw_prompt(&mut self) {
-        if self.voice.spoke_over_prompt()
-            && self.boot.command.is_none()
-            && self.boot.instead.is_empty()
-            && let Some(pid) = self.table.get(BOOT_ID).and_then(|boot| boot.machine.pid())
-        {
-            let _ = kill_number(pid, NUDGE as u8);
         }
     }
 

@@ -26,8 +26,6 @@ pub struct Voice {
     torn: bool,
     /// The console as last opened: see [`Voice::keep`].
     console: Option<OwnedFd>,
-    /// Whether it has spoken over a prompt: see [`Voice::spoke_over_prompt`].
-    over_prompt: bool,
 }
 
 impl Voice {
@@ -39,18 +37,12 @@ impl Voice {
             missed: 0,
             torn: false,
             console: None,
-            over_prompt: false,
         }
     }
 
     /// One of its own for a child.
     pub fn another(&self) -> Self {
         Self::new(self.machine)
-    }
-
-    /// Whether a message went to a terminal, since the last call, on which somebody is being prompted.
-    pub fn spoke_over_prompt(&mut self) -> bool {
-        std::mem::take(&mut self.over_prompt)
     }
 
     /// Says one line: `initsh: TEXT`.
@@ -71,10 +63,9 @@ impl Voice {
             true => self.put_on_console(&line),
             false => put_on_error(&line, self.torn),
         });
-        self.torn = said.is_ok_and(|put| !put.whole);
-        self.over_prompt |= said.is_ok_and(|put| put.over_prompt);
+        self.torn = said == Ok(Put::Part);
         match said {
-            Ok(put) if put.whole => self.missed = 0,
+            Ok(Put::Whole) => self.missed = 0,
             _ => self.missed = self.missed.saturating_add(1),
         }
         if self.machine && self.missed > 0 {
@@ -102,11 +93,11 @@ impl Voice {
     }
 }
 
-/// What became of a message.
-#[derive(Debug, Clone, Copy)]
-struct Put {
-    whole: bool,
-    over_prompt: bool,
+/// How much of a message was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Put {
+    Whole,
+    Part,
 }
 
 /// Opens the console so that neither opening nor using it waits, and without making it anybody's
@@ -123,10 +114,7 @@ fn put_on_error(line: &[u8], torn: bool) -> Result<Put, Errno> {
     let error = std::io::stderr();
     let kind = fstat(&error)?.st_mode & SFlag::S_IFMT.bits();
     if kind == SFlag::S_IFSOCK.bits() {
-        return seqpacket::send_message(error.as_fd(), &line[1..]).map(|()| Put {
-            whole: true,
-            over_prompt: false,
-        });
+        return seqpacket::send_message(error.as_fd(), &line[1..]).map(|()| Put::Whole);
     }
     if kind == SFlag::S_IFIFO.bits() || kind == SFlag::S_IFCHR.bits() {
         let flags = OFlag::O_WRONLY | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
@@ -160,14 +148,14 @@ fn put_on(file: BorrowedFd<'_>, line: &[u8], torn: bool) -> Result<Put, Errno> {
     if !ready[0].revents().is_some_and(takes) {
         return Err(Errno::EAGAIN);
     }
-    let over_prompt = is_prompting(file);
-    let line = match torn || over_prompt {
+    let line = match torn || is_prompting(file) {
         true => line,
         false => &line[1..],
     };
     let written = write(file, line)?;
-    Ok(Put {
-        whole: written == line.len(),
-        over_prompt,
+    Ok(if written == line.len() {
+        Put::Whole
+    } else {
+        Put::Part
     })
 }

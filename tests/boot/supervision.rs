@@ -41,7 +41,6 @@ fn every_child_of_pid_1_may_be_killed() {
     guest.ok("spawn --name late --restart always sleep 4");
     let told = guest.wait_for("initsh: late ended: exit 0");
     assert!(told.ends_with("\ninitsh: late ended: exit 0"), "{told}");
-    // The prompt that was written over comes once more: no other is to be taken for the next one.
     guest.ok("stop late");
     guest.type_text("kill -KILL $(cat /proc/1/task/1/children)\n");
     another_shell(&mut guest);

@@ -187,38 +187,6 @@ fn ctrl_z_at_the_prompt_does_not_stop_the_shell() {
     tty.expect("awake-1\r\n");
 }
 
-/// As PID 1 does when it has written over the prompt: line and cursor are what they were.
-#[test]
-fn a_nudge_draws_the_line_again() {
-    let mut tty = Tty::shell();
-    tty.send("echo whole-$((1))X\x1b[D");
-    tty.expect("X\x1b[D");
-    for _ in 0..2 {
-        tty.nudge();
-        let between = tty.expect("initsh:/# echo whole-$((1))X");
-        assert!(between.ends_with("\x1b[C\r\n\x1b[A\r\x1b[K"), "{between:?}");
-    }
-    tty.send("\x1b[3~\r");
-    tty.expect("\nwhole-1\r\n");
-    // A command does not notice it, nor does the line after it.
-    tty.expect("initsh:/# ");
-    tty.send("/bin/cat; echo after=$?\r");
-    tty.expect("\r\n");
-    tty.nudge();
-    tty.runs("cat");
-    tty.nudge();
-    tty.send("through\r");
-    tty.expect("through\r\nthrough\r\n");
-    tty.nudge();
-    tty.send("\x04");
-    tty.expect("after=0\r\n");
-    tty.expect("initsh:/# ");
-    // Ctrl-C still drops the line.
-    tty.send("echo dropped\x03");
-    tty.expect("initsh:/ [130]# ");
-    assert!(tty.stays_without("dropped", SECOND / 4), "{}", tty.shown());
-}
-
 #[test]
 fn pasted_lines_all_run() {
     let mut tty = Tty::shell();

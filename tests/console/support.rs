@@ -199,12 +199,6 @@ impl Tty {
         OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK)
     }
 
-    /// Tells the process that somebody has written over its prompt.
-    pub fn nudge(&self) {
-        let process = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
-        nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGURG).unwrap();
-    }
-
     /// The terminal goes away.
     pub fn hang_up(&mut self) {
         self.master = None;

@@ -99,7 +99,7 @@ fn kill_reports_every_failure() {
     assert!(
         initsh(&["kill", "-NOPE", "1"])
             .fails(2)
-            .contains("'NOPE' is not a signal")
+            .contains("'NOPE': expected a signal such as TERM")
     );
     assert!(initsh(&["kill", "x"]).fails(2).contains("'x' is not a PID"));
     initsh(&["kill"]).fails(2);
